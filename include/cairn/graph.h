@@ -1,0 +1,368 @@
+/* Cairn, graph: computations are described first and run later.
+ *
+ *   1. dtypes and shapes
+ *   2. graphs, errors, scopes
+ *   3. leaves: inputs, parameters, states, constants, random values
+ *   4. element-wise operations
+ *   5. reductions
+ *   6. products and linear algebra
+ *   7. moving data
+ *   8. indexing and ordering
+ *   9. outputs and updates
+ *  10. variables
+ *
+ * A `cairn_tensor` is a symbolic value: a graph and a number. Passing it by value costs nothing and
+ * it ends with its graph. Builder calls cannot fail one by one: the graph keeps the first error and
+ * where it happened, later calls do nothing, and cairn_compile() or cairn_graph_status() reports it:
+ *
+ *     encoder/layer2: matmul [1000,784] x [500,1000]: inner sizes 784 and 500 differ
+ *
+ * Shapes are static. Memory order is row-major. Where two operands of an element-wise operation
+ * differ in shape, sizes of 1 and missing leading axes are repeated, as in NumPy. A negative axis
+ * counts from the end. Unless a comment says otherwise operands are f32.
+ */
+#ifndef CAIRN_GRAPH_H
+#define CAIRN_GRAPH_H
+
+#include "cairn/base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- 1. dtypes and shapes --------------------------------------------------------------------- */
+
+/* name, bytes of an element */
+#define CAIRN_DTYPES(X)                                                                            \
+    X(F32, f32, 4)                                                                                 \
+    X(I32, i32, 4)                                                                                 \
+    X(U8, u8, 1)                                                                                   \
+    X(BOOL, bool, 1)
+
+typedef enum cairn_dtype {
+#define CAIRN_X(upper, lower, bytes) CAIRN_##upper,
+    CAIRN_DTYPES(CAIRN_X)
+#undef CAIRN_X
+} cairn_dtype;
+
+CAIRN_API const char *cairn_dtype_name(cairn_dtype dtype);
+CAIRN_API size_t cairn_dtype_bytes(cairn_dtype dtype);
+
+enum { CAIRN_MAX_RANK = 8 };
+
+typedef struct cairn_shape {
+    int rank; /* 0: a scalar */
+    int64_t size[CAIRN_MAX_RANK];
+} cairn_shape;
+
+/* CAIRN_SHAPE(1000, 784) */
+#define CAIRN_SHAPE(...)                                                                           \
+    ((cairn_shape){(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})
+#define CAIRN_SCALAR ((cairn_shape){0, {0}})
+
+/* The product of the sizes; 1 for a scalar. */
+CAIRN_API int64_t cairn_shape_count(cairn_shape shape);
+CAIRN_API bool cairn_shape_equal(cairn_shape a, cairn_shape b);
+
+/* "[1000,784]" in `text`, which is also returned. */
+enum { CAIRN_SHAPE_TEXT = CAIRN_MAX_RANK * 21 + 3 };
+CAIRN_API const char *cairn_shape_text(cairn_shape shape, char text[CAIRN_SHAPE_TEXT]);
+
+/* ---- 2. graphs, errors, scopes ---------------------------------------------------------------- */
+
+typedef struct cairn_graph cairn_graph;
+typedef struct cairn_variable cairn_variable;
+
+typedef struct cairn_tensor {
+    cairn_graph *graph;
+    int32_t id;
+} cairn_tensor;
+
+/* An empty graph with variables of its own. The caller owns it: cairn_graph_free(). Never NULL:
+ * when memory is short the object returned is static and already in error. */
+CAIRN_API cairn_graph *cairn_graph_new(void);
+
+/* An empty graph that uses the variables of `other`: a parameter of the same name and shape is the
+ * same variable. So a model can be built again for another batch size, or for evaluation. */
+CAIRN_API cairn_graph *cairn_graph_new_sharing(const cairn_graph *other);
+CAIRN_API void cairn_graph_free(cairn_graph *graph);
+
+/* The first error, or CAIRN_OK. A copy. */
+CAIRN_API cairn_status cairn_graph_status(const cairn_graph *graph);
+
+/* Seed of initial values and of random operations; 0 at first. Call it before the first of them. */
+CAIRN_API void cairn_graph_seed(cairn_graph *graph, uint64_t seed);
+
+/* What is built between push and pop is named "name/...". The text is copied. */
+CAIRN_API void cairn_scope_push(cairn_graph *graph, const char *name);
+CAIRN_API void cairn_scope_pop(cairn_graph *graph);
+
+CAIRN_API cairn_shape cairn_tensor_shape(cairn_tensor x);
+CAIRN_API cairn_dtype cairn_tensor_dtype(cairn_tensor x);
+
+/* ---- 3. leaves -------------------------------------------------------------------------------- */
+
+/* A value fed before each run, by name. */
+CAIRN_API cairn_tensor cairn_input(cairn_graph *graph, const char *name, cairn_dtype dtype,
+                                   cairn_shape shape);
+
+/* How a variable starts. */
+typedef enum cairn_init_kind {
+    CAIRN_INIT_CONSTANT,       /* scale everywhere */
+    CAIRN_INIT_UNIFORM,        /* uniform in [-scale, scale) */
+    CAIRN_INIT_NORMAL,         /* normal, standard deviation scale */
+    CAIRN_INIT_GLOROT_UNIFORM, /* uniform, bound scale * sqrt(6 / (fan in + fan out)); [in, out] */
+    CAIRN_INIT_HE_NORMAL,      /* normal, deviation scale * sqrt(2 / fan in) */
+    CAIRN_INIT_LECUN_NORMAL,   /* normal, deviation scale * sqrt(1 / fan in) */
+    CAIRN_INIT_IDENTITY        /* scale on the diagonal of the last two axes */
+} cairn_init_kind;
+
+typedef struct cairn_init {
+    cairn_init_kind kind;
+    double scale;
+} cairn_init;
+
+#define CAIRN_ZEROS ((cairn_init){CAIRN_INIT_CONSTANT, 0})
+#define CAIRN_ONES ((cairn_init){CAIRN_INIT_CONSTANT, 1})
+
+/* A trainable variable, named by scope and name. Its first value depends on the seed and the full
+ * name only. A second parameter of the same full name in one graph is an error. */
+CAIRN_API cairn_tensor cairn_parameter(cairn_graph *graph, const char *name, cairn_shape shape,
+                                       cairn_init init);
+
+/* A variable that is not trained: optimiser state, running statistic, counter. */
+CAIRN_API cairn_tensor cairn_state(cairn_graph *graph, const char *name, cairn_dtype dtype,
+                                   cairn_shape shape, cairn_init init);
+
+/* The number of runs done before this one, i32 scalar, the state "step": it rises by one at the end
+ * of every run with updates. Random operations and optimisers use it. */
+CAIRN_API cairn_tensor cairn_step(cairn_graph *graph);
+
+CAIRN_API cairn_tensor cairn_scalar(cairn_graph *graph, double value); /* f32 */
+CAIRN_API cairn_tensor cairn_fill(cairn_graph *graph, cairn_dtype dtype, cairn_shape shape,
+                                  double value);
+
+/* The elements at `data`, which is copied. */
+CAIRN_API cairn_tensor cairn_constant(cairn_graph *graph, cairn_dtype dtype, cairn_shape shape,
+                                      const void *data);
+
+/* 0, 1, 2 ... along one axis of `shape`, i32 or f32. */
+CAIRN_API cairn_tensor cairn_iota(cairn_graph *graph, cairn_dtype dtype, cairn_shape shape,
+                                  int axis);
+
+/* Fresh values in each step: uniform in [0, 1), standard normal, or 1 with the given probability
+ * and else 0 (f32). They depend on the graph's seed, the scope and order of the call, and the step. */
+CAIRN_API cairn_tensor cairn_random_uniform(cairn_graph *graph, cairn_shape shape);
+CAIRN_API cairn_tensor cairn_random_normal(cairn_graph *graph, cairn_shape shape);
+CAIRN_API cairn_tensor cairn_random_bernoulli(cairn_tensor probability);
+
+/* ---- 4. element-wise operations ---------------------------------------------------------------- */
+
+CAIRN_API cairn_tensor cairn_add(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_sub(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_mul(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_div(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_pow(cairn_tensor a, cairn_tensor b); /* a > 0 where differentiated */
+CAIRN_API cairn_tensor cairn_maximum(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_minimum(cairn_tensor a, cairn_tensor b);
+
+/* With a number on one side. */
+CAIRN_API cairn_tensor cairn_add_scalar(cairn_tensor x, double value);
+CAIRN_API cairn_tensor cairn_scale(cairn_tensor x, double factor);
+
+/* Comparisons give bool. */
+CAIRN_API cairn_tensor cairn_less(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_less_equal(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_greater(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_greater_equal(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_equal(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_not_equal(cairn_tensor a, cairn_tensor b);
+
+/* bool operands, bool result. */
+CAIRN_API cairn_tensor cairn_and(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_or(cairn_tensor a, cairn_tensor b);
+CAIRN_API cairn_tensor cairn_not(cairn_tensor a);
+
+/* a where `condition` (bool) holds, else b. */
+CAIRN_API cairn_tensor cairn_select(cairn_tensor condition, cairn_tensor a, cairn_tensor b);
+
+CAIRN_API cairn_tensor cairn_neg(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_abs(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_sign(cairn_tensor x); /* -1, 0, 1 */
+CAIRN_API cairn_tensor cairn_floor(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_ceil(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_round(cairn_tensor x); /* halves to even */
+CAIRN_API cairn_tensor cairn_square(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_sqrt(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_rsqrt(cairn_tensor x);      /* 1 / sqrt(x) */
+CAIRN_API cairn_tensor cairn_reciprocal(cairn_tensor x); /* 1 / x */
+CAIRN_API cairn_tensor cairn_exp(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_expm1(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_log(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_log1p(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_sin(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_cos(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_tanh(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_sigmoid(cairn_tensor x); /* 1 / (1 + exp(-x)) */
+CAIRN_API cairn_tensor cairn_erf(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_relu(cairn_tensor x);     /* max(x, 0) */
+CAIRN_API cairn_tensor cairn_softplus(cairn_tensor x); /* log(1 + exp(x)), without overflow */
+CAIRN_API cairn_tensor cairn_is_finite(cairn_tensor x); /* bool */
+
+/* Another dtype: to integers by truncation, to bool by x != 0. Gradient only from f32 to f32. */
+CAIRN_API cairn_tensor cairn_cast(cairn_tensor x, cairn_dtype dtype);
+
+/* The value itself, through which no gradient flows. */
+CAIRN_API cairn_tensor cairn_stop_gradient(cairn_tensor x);
+
+/* ---- 5. reductions ----------------------------------------------------------------------------- */
+
+/* Over the axes whose bits are set in `axes` (CAIRN_AXIS(0) | CAIRN_AXIS(2)), or all of them. With
+ * `keep` a reduced axis stays, of size 1. Sums are cut into pieces fixed by the shape. */
+#define CAIRN_AXIS(axis) (1u << (axis))
+#define CAIRN_ALL_AXES 0xffffffffu
+
+CAIRN_API cairn_tensor cairn_reduce_sum(cairn_tensor x, unsigned axes, bool keep);
+CAIRN_API cairn_tensor cairn_reduce_mean(cairn_tensor x, unsigned axes, bool keep);
+CAIRN_API cairn_tensor cairn_reduce_max(cairn_tensor x, unsigned axes, bool keep);
+CAIRN_API cairn_tensor cairn_reduce_min(cairn_tensor x, unsigned axes, bool keep);
+
+/* log(sum(exp(x))), shifted by the largest value so that nothing overflows. */
+CAIRN_API cairn_tensor cairn_reduce_logsumexp(cairn_tensor x, unsigned axes, bool keep);
+
+CAIRN_API cairn_tensor cairn_sum(cairn_tensor x);  /* of all elements, scalar */
+CAIRN_API cairn_tensor cairn_mean(cairn_tensor x); /* of all elements, scalar */
+
+/* Index of the first largest or smallest element along one axis, which goes: i32. */
+CAIRN_API cairn_tensor cairn_argmax(cairn_tensor x, int axis);
+CAIRN_API cairn_tensor cairn_argmin(cairn_tensor x, int axis);
+
+/* ---- 6. products and linear algebra ------------------------------------------------------------ */
+
+/* Products of the last two axes, [.., M, K] x [.., K, N] = [.., M, N]; the axes before them are a
+ * batch and are broadcast. Vectors are not special: give them an axis of size 1. */
+CAIRN_API cairn_tensor cairn_matmul(cairn_tensor a, cairn_tensor b);
+
+/* The same with the last two axes of an operand exchanged first. */
+CAIRN_API cairn_tensor cairn_matmul_transposed(cairn_tensor a, bool transpose_a, cairn_tensor b,
+                                               bool transpose_b);
+
+/* The lower triangular L with x = L L^T, for symmetric positive definite x [.., n, n]; only the
+ * lower half of x is read. Where x is not positive definite the result is NaN. */
+CAIRN_API cairn_tensor cairn_cholesky(cairn_tensor x);
+
+/* Solves L y = b, or L^T y = b, for lower triangular L [.., n, n] and b [.., n, k]. */
+CAIRN_API cairn_tensor cairn_solve_triangular(cairn_tensor l, cairn_tensor b, bool transpose);
+
+/* Solves x y = b for symmetric positive definite x: Cholesky, then two triangular solutions. */
+CAIRN_API cairn_tensor cairn_solve_positive(cairn_tensor x, cairn_tensor b);
+
+/* Symmetric eigendecomposition x = V diag(w) V^T of [.., n, n]: w [.., n] ascending, V [.., n, n]
+ * with eigenvectors in its columns. The gradient needs distinct eigenvalues. */
+CAIRN_API void cairn_eigh(cairn_tensor x, cairn_tensor *w, cairn_tensor *v);
+
+/* (x + epsilon I)^(-1/p) of symmetric positive semi-definite x [.., n, n]: by eigendecomposition,
+ * eigenvalues below `epsilon` raised to it, or by `iterations` steps of the coupled Newton method
+ * (Higham 2008, section 7.3), which needs products only. */
+CAIRN_API cairn_tensor cairn_inverse_root(cairn_tensor x, int p, double epsilon);
+CAIRN_API cairn_tensor cairn_inverse_root_newton(cairn_tensor x, int p, double epsilon,
+                                                 int iterations);
+
+/* ---- 7. moving data ---------------------------------------------------------------------------- */
+
+/* Same elements in the same order. One size may be -1: it follows from the others. */
+CAIRN_API cairn_tensor cairn_reshape(cairn_tensor x, cairn_shape shape);
+
+/* Axis i of the result is axis order[i] of x. order: as many numbers as x has axes. */
+CAIRN_API cairn_tensor cairn_transpose(cairn_tensor x, const int *order);
+
+/* Exchanges the last two axes. */
+CAIRN_API cairn_tensor cairn_transpose_last(cairn_tensor x);
+
+/* Repeats axes of size 1 and adds leading ones until the shape is `shape`. */
+CAIRN_API cairn_tensor cairn_broadcast(cairn_tensor x, cairn_shape shape);
+
+/* An axis of size 1 put in at `axis`; an axis of size 1 taken out. */
+CAIRN_API cairn_tensor cairn_unsqueeze(cairn_tensor x, int axis);
+CAIRN_API cairn_tensor cairn_squeeze(cairn_tensor x, int axis);
+
+/* `size` elements of one axis from `start`, every `stride`-th (at least 1). */
+CAIRN_API cairn_tensor cairn_slice(cairn_tensor x, int axis, int64_t start, int64_t size,
+                                   int64_t stride);
+CAIRN_API cairn_tensor cairn_concat(const cairn_tensor *x, int n, int axis);
+
+/* `before` and `after` elements equal to `value` around one axis. */
+CAIRN_API cairn_tensor cairn_pad(cairn_tensor x, int axis, int64_t before, int64_t after,
+                                 double value);
+CAIRN_API cairn_tensor cairn_flip(cairn_tensor x, int axis);
+
+/* ---- 8. indexing and ordering ------------------------------------------------------------------- */
+
+/* Entries of x along one axis, picked by indices (i32, any shape): the axis is replaced by the axes
+ * of `indices`. An index outside 0 .. size-1 gives zeros. */
+CAIRN_API cairn_tensor cairn_gather(cairn_tensor x, cairn_tensor indices, int axis);
+
+/* The transpose of gather: zeros of shape `shape`, with `updates` added at the indices. Indices
+ * outside are dropped; equal ones are added in order. */
+CAIRN_API cairn_tensor cairn_scatter_add(cairn_shape shape, cairn_tensor indices,
+                                         cairn_tensor updates, int axis);
+
+/* One index for each element: result[..i..] = x[..indices[..i..]..] along one axis. indices: i32
+ * of x's shape but for that axis. */
+CAIRN_API cairn_tensor cairn_gather_along(cairn_tensor x, cairn_tensor indices, int axis);
+CAIRN_API cairn_tensor cairn_scatter_add_along(cairn_shape shape, cairn_tensor indices,
+                                               cairn_tensor updates, int axis);
+
+/* The order that sorts x along one axis (stable, NaN last): i32. */
+CAIRN_API cairn_tensor cairn_argsort(cairn_tensor x, int axis, bool descending);
+CAIRN_API cairn_tensor cairn_sort(cairn_tensor x, int axis, bool descending);
+
+/* The k largest of one axis in falling order, and where they were (i32). Either may be NULL. */
+CAIRN_API void cairn_top_k(cairn_tensor x, int64_t k, int axis, cairn_tensor *values,
+                           cairn_tensor *indices);
+
+/* Running sum along one axis; from the end with `reverse`; without the element itself with
+ * `exclusive`. */
+CAIRN_API cairn_tensor cairn_cumsum(cairn_tensor x, int axis, bool reverse, bool exclusive);
+
+/* f32, one more axis of size `depth` at the end: 1 at the index, else 0. An index outside gives
+ * zeros. indices: i32. */
+CAIRN_API cairn_tensor cairn_one_hot(cairn_tensor indices, int64_t depth);
+
+/* ---- 9. outputs and updates ---------------------------------------------------------------------- */
+
+/* Makes x readable after each run under `name` (without scope). */
+CAIRN_API void cairn_output(cairn_tensor x, const char *name);
+
+/* At the end of each run with updates the variable behind `variable` (what cairn_parameter() or
+ * cairn_state() returned) takes the value of `value`; within the run all readers see the old one.
+ * A second assignment to one variable is an error. */
+CAIRN_API void cairn_assign(cairn_tensor variable, cairn_tensor value);
+
+/* ---- 10. variables ------------------------------------------------------------------------------- */
+
+/* The variables of a graph in the order of creation; borrowed, valid as long as the graph and no
+ * variable is added. */
+CAIRN_API int cairn_graph_variables(const cairn_graph *graph, cairn_variable *const **variables);
+CAIRN_API cairn_variable *cairn_graph_variable(const cairn_graph *graph, const char *full_name);
+
+/* The trainable ones as tensors: at most `most` are written; returns how many there are. */
+CAIRN_API int cairn_graph_parameters(cairn_graph *graph, cairn_tensor *tensors, int most);
+
+CAIRN_API const char *cairn_variable_name(const cairn_variable *variable);
+CAIRN_API cairn_shape cairn_variable_shape(const cairn_variable *variable);
+CAIRN_API cairn_dtype cairn_variable_dtype(const cairn_variable *variable);
+CAIRN_API bool cairn_variable_trainable(const cairn_variable *variable);
+
+/* Copies all elements out or in. bytes: exactly the variable's size.
+ * Errors: CAIRN_ERR_SHAPE when `bytes` differs. */
+CAIRN_API bool cairn_variable_read(const cairn_variable *variable, void *data, size_t bytes,
+                                   cairn_status *status);
+CAIRN_API bool cairn_variable_write(cairn_variable *variable, const void *data, size_t bytes,
+                                    cairn_status *status);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
