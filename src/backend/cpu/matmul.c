@@ -29,6 +29,16 @@ static int64_t clamp(int64_t n, int64_t low, int64_t high)
     return CAIRN__MAX(low, CAIRN__MIN(n, high));
 }
 
+/* The largest one up to n: counts of cores are mostly such, and leave no thread without its share.
+ */
+static int64_t power_of_two(int64_t n)
+{
+    int64_t power = 1;
+    while (2 * power <= n)
+        power *= 2;
+    return power;
+}
+
 /* Chooses pieces, items_per_chunk and chunks from the shape alone. */
 static void cut(cairn__matmul *m)
 {
@@ -43,13 +53,13 @@ static void cut(cairn__matmul *m)
         return;
     /* Matrix times vector is as fast as its reads: any cut will do. */
     int64_t wanted = s->N == 1 ? affordable : clamp(rows / PIECE_ROWS, FEW, MANY);
-    wanted = clamp(wanted, 1, CAIRN__MAX(affordable, 1));
+    wanted = power_of_two(clamp(wanted, 1, CAIRN__MAX(affordable, 1)));
     if (s->batch >= wanted) {
         m->items_per_chunk = s->batch / wanted;
         m->chunks = (s->batch + m->items_per_chunk - 1) / m->items_per_chunk;
         return;
     }
-    m->pieces = clamp(wanted / s->batch, 1, CAIRN__MAX(s->M / LEAST_ROWS, 1));
+    m->pieces = power_of_two(clamp(wanted / s->batch, 1, CAIRN__MAX(s->M / LEAST_ROWS, 1)));
     m->chunks = s->batch * m->pieces;
 }
 

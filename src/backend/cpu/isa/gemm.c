@@ -43,34 +43,54 @@
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
-typedef void tile_function(int64_t depth, const float *a, const float *b, int64_t b_row, float *c,
-                           int64_t c_row, bool add);
+/* Where a tile finds its operands. Number r of step k of A is a[r * a_row + k * a_step], row k of B
+ * starts at b + k * b_step. */
+typedef struct operands {
+    const float *a, *b;
+    int64_t a_row, a_step, b_step, depth;
+} operands;
+
+typedef void tile_function(const operands *from, float *c, int64_t c_row, int64_t last, bool add);
 
 /* ---- the tile ----------------------------------------------------------------------------------
  */
 
-INLINE void step(int rows, int vectors, const float *a, const float *b, vec sum[TILE_ROWS][2])
+/* One step: a row of B times up to three numbers behind each of the pointers in a[]. Three rows a
+ * pointer, since x86 addresses p, p + row and p + 2 row alike: five registers reach 14 rows. */
+INLINE void step(int rows, int vectors, const float *const a[5], int64_t row, const float *b,
+                 vec sum[TILE_ROWS][2])
 {
     vec b0 = vec_load(b), b1 = vectors > 1 ? vec_load(b + LANES) : b0;
 #pragma GCC unroll 14
     for (int r = 0; r < rows; r++) {
-        vec x = vec_all(a[r]);
+        vec x = vec_all(a[r / 3][r % 3 * row]);
         sum[r][0] += x * b0;
         if (vectors > 1)
             sum[r][1] += x * b1;
     }
 }
 
-/* `rows` x (`vectors` * LANES) numbers of C. Both are constants at every call, so that the loops
- * over them unroll and the sums live in registers. */
-INLINE void tile(int rows, int vectors, int64_t depth, const float *a, const float *b,
-                 int64_t b_row, float *c, int64_t c_row, bool add)
+/* `rows` x `vectors` vectors of C, of the last vector the first `last` lanes. `rows`, `vectors` and
+ * `dense` (the rows of A are side by side) are constants at every call, so that the loops over them
+ * unroll and the sums live in registers. */
+INLINE void tile(int rows, int vectors, bool dense, const operands *from, float *c, int64_t c_row,
+                 int64_t last, bool add)
 {
     enum { APART = 8 };
+    const int64_t a_row = dense ? 1 : from->a_row, a_step = dense ? from->a_step : 1;
+    const int64_t b_step = from->b_step, depth = from->depth;
+    const float *b = from->b, *a[5];
     vec sum[TILE_ROWS][2] = {{{0}}};
     int64_t k = 0;
-    for (; k < depth - APART * rows; k++, a += TILE_ROWS, b += b_row)
-        step(rows, vectors, a, b, sum);
+#pragma GCC unroll 5
+    for (int i = 0; i < 5; i++)
+        a[i] = from->a + 3 * i * a_row;
+#define NEXT                                                                                       \
+    k++, b += b_step, a[0] += a_step, a[1] += a_step, a[2] += a_step, a[3] += a_step, a[4] += a_step
+    while (k < depth - APART * rows) {
+        step(rows, vectors, a, a_row, b, sum);
+        NEXT;
+    }
 
     /* The rows of C are fetched during the last steps, a row every few steps: all at once they
      * would take every line buffer and make the loads of A wait. */
@@ -78,51 +98,45 @@ INLINE void tile(int rows, int vectors, int64_t depth, const float *a, const flo
     for (int r = 0; r < rows; r++, row += c_row) {
         __builtin_prefetch(row, 1);
         __builtin_prefetch(row + vectors * LANES - 1, 1);
-        for (int64_t end = MIN(k + APART, depth); k < end; k++, a += TILE_ROWS, b += b_row)
-            step(rows, vectors, a, b, sum);
+        for (int64_t end = MIN(k + APART, depth); k < end;) {
+            step(rows, vectors, a, a_row, b, sum);
+            NEXT;
+        }
     }
+#undef NEXT
+    const int edge = vectors - 1;
     if (add) {
 #pragma GCC unroll 14
-        for (int r = 0; r < rows; r++)
-            for (int v = 0; v < vectors; v++)
-                sum[r][v] += vec_load(c + r * c_row + v * LANES);
+        for (int r = 0; r < rows; r++) {
+            if (edge)
+                sum[r][0] += vec_load(c + r * c_row);
+            sum[r][edge] += vec_load_first(c + r * c_row + edge * LANES, last);
+        }
     }
 #pragma GCC unroll 14
-    for (int r = 0; r < rows; r++)
-        for (int v = 0; v < vectors; v++)
-            vec_store(c + r * c_row + v * LANES, sum[r][v]);
+    for (int r = 0; r < rows; r++) {
+        if (edge)
+            vec_store(c + r * c_row, sum[r][0]);
+        vec_store_first(c + r * c_row + edge * LANES, sum[r][edge], last);
+    }
 }
 
-#define TILE(rows)                                                                                 \
-    static void tile_##rows##_1(int64_t depth, const float *a, const float *b, int64_t b_row,      \
-                                float *c, int64_t c_row, bool add)                                 \
+#define TILE(rows, vectors, dense, suffix)                                                         \
+    static void tile_##rows##_##vectors##suffix(const operands *from, float *c, int64_t c_row,     \
+                                                int64_t last, bool add)                            \
     {                                                                                              \
-        tile(rows, 1, depth, a, b, b_row, c, c_row, add);                                          \
-    }                                                                                              \
-    static void tile_##rows##_2(int64_t depth, const float *a, const float *b, int64_t b_row,      \
-                                float *c, int64_t c_row, bool add)                                 \
-    {                                                                                              \
-        tile(rows, 2, depth, a, b, b_row, c, c_row, add);                                          \
+        tile(rows, vectors, dense, from, c, c_row, last, add);                                     \
     }
-TILES(TILE)
-#define TILE_ENTRY(rows) {tile_##rows##_1, tile_##rows##_2},
-static tile_function *const tiles[TILE_ROWS][2] = {TILES(TILE_ENTRY)};
-
-/* Any tile: one that does not fill its vectors is made aside, then copied. */
-static void tile_any(int64_t rows, int64_t columns, int64_t depth, const float *a, const float *b,
-                     int64_t b_row, float *c, int64_t c_row, bool add)
-{
-    tile_function *run = tiles[rows - 1][columns > LANES];
-    if (columns % LANES == 0) {
-        run(depth, a, b, b_row, c, c_row, add);
-        return;
-    }
-    float aside[TILE_ROWS * TILE_COLUMNS];
-    run(depth, a, b, b_row, aside, TILE_COLUMNS, false);
-    for (int64_t r = 0; r < rows; r++, c += c_row)
-        for (int64_t j = 0; j < columns; j++)
-            c[j] = add ? c[j] + aside[r * TILE_COLUMNS + j] : aside[r * TILE_COLUMNS + j];
-}
+#define FOUR_TILES(rows)                                                                           \
+    TILE(rows, 1, false, _apart)                                                                   \
+    TILE(rows, 2, false, _apart)                                                                   \
+    TILE(rows, 1, true, _dense)                                                                    \
+    TILE(rows, 2, true, _dense)
+TILES(FOUR_TILES)
+#define TILE_ENTRY(rows)                                                                           \
+    {{tile_##rows##_1_apart, tile_##rows##_2_apart},                                               \
+     {tile_##rows##_1_dense, tile_##rows##_2_dense}},
+static tile_function *const tiles[TILE_ROWS][2][2] = {TILES(TILE_ENTRY)};
 
 /* ---- packing -----------------------------------------------------------------------------------
  */
@@ -239,20 +253,40 @@ static size_t scratch(int64_t M, int64_t N, int64_t K)
     return (size_t)(scratch_a(M, K) + b) * sizeof(float);
 }
 
+/* Copying an operand pays when the copy is used often enough: A by this many columns of C, B by so
+ * many rows. Below, tiles read the matrix where it is, if its layout allows; but the rows of a
+ * large B are read faster in the long runs of the copy than in a tile's short ones. */
+enum { COLUMNS_TO_PACK_A = 3 * TILE_COLUMNS, ROWS_TO_PACK_B = 2 * TILE_ROWS, B_TO_KEEP = 1 << 17 };
+
+/* One row of panels of A times all panels of a block of B. */
 static void block(const cairn__gemm_task *t, int64_t i0, int64_t rows, int64_t k0, int64_t depth,
                   float *packed_a, float *packed_b)
 {
-    int64_t panels = panels_of(rows), high = (rows + panels - 1) / panels;
-    pack_a(t, i0, rows, high, k0, depth, packed_a);
+    const int64_t panels = panels_of(rows), high = (rows + panels - 1) / panels;
+    const bool keep_a = t->N < COLUMNS_TO_PACK_A;
+    const bool keep_b =
+        rows <= ROWS_TO_PACK_B && t->b_column == 1 && depth * t->b_depth <= B_TO_KEEP;
+    const float *a = t->a + i0 * t->a_row + k0 * t->a_depth;
+    operands from = {.depth = depth};
+    from.a_row = keep_a ? t->a_row : 1;
+    from.a_step = keep_a ? t->a_depth : TILE_ROWS;
+    if (!keep_a)
+        pack_a(t, i0, rows, high, k0, depth, packed_a);
     for (int64_t j0 = 0; j0 < t->N; j0 += BLOCK_COLUMNS) {
         int64_t width = MIN(BLOCK_COLUMNS, t->N - j0);
-        pack_b(t, j0, width, k0, depth, packed_b);
+        int64_t kept = keep_b ? width / TILE_COLUMNS * TILE_COLUMNS : 0;
+        if (kept < width)
+            pack_b(t, j0 + kept, width - kept, k0, depth, packed_b + kept * depth);
         for (int64_t j = 0; j < width; j += TILE_COLUMNS) {
-            const float *a = packed_a;
-            for (int64_t i = 0; i < rows; i += high, a += TILE_ROWS * depth)
-                tile_any(MIN(high, rows - i), MIN(TILE_COLUMNS, width - j), depth, a,
-                         packed_b + j * depth, TILE_COLUMNS, t->c + (i0 + i) * t->c_row + j0 + j,
-                         t->c_row, k0 > 0);
+            int64_t columns = MIN(TILE_COLUMNS, width - j);
+            from.b = j < kept ? t->b + k0 * t->b_depth + j0 + j : packed_b + j * depth;
+            from.b_step = j < kept ? t->b_depth : TILE_COLUMNS;
+            for (int64_t i = 0; i < rows; i += high) {
+                from.a = keep_a ? a + i * t->a_row : packed_a + i / high * TILE_ROWS * depth;
+                tiles[MIN(high, rows - i) - 1][from.a_row == 1][columns > LANES](
+                    &from, t->c + (i0 + i) * t->c_row + j0 + j, t->c_row, (columns - 1) % LANES + 1,
+                    k0 > 0);
+            }
         }
     }
 }

@@ -10,6 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 #define LANES 16
 #elif defined(__AVX2__)
@@ -36,6 +40,38 @@ INLINE void vec_store(float *p, vec x)
 INLINE vec vec_all(float x)
 {
     return x - (vec){0};
+}
+
+/* The first n of LANES numbers, 1 <= n <= LANES; memory behind them is not touched. */
+INLINE void vec_store_first(float *p, vec x, int64_t n)
+{
+#if LANES == 16
+    _mm512_mask_storeu_ps(p, (__mmask16)(0xffffu >> (16 - n)), (__m512)x);
+#elif LANES == 8
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane), (__m256)x);
+#else
+    float lane[LANES];
+    vec_store(lane, x);
+    for (int64_t i = 0; i < n; i++)
+        p[i] = lane[i];
+#endif
+}
+
+/* The same read; the other lanes are 0. */
+INLINE vec vec_load_first(const float *p, int64_t n)
+{
+#if LANES == 16
+    return (vec)_mm512_maskz_loadu_ps((__mmask16)(0xffffu >> (16 - n)), p);
+#elif LANES == 8
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return (vec)_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane));
+#else
+    float lane[LANES] = {0};
+    for (int64_t i = 0; i < n; i++)
+        lane[i] = p[i];
+    return vec_load(lane);
+#endif
 }
 
 #endif
