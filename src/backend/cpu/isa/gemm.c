@@ -1,0 +1,309 @@
+/* Packed matrix product (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
+ * multiplication", ACM TOMS 34(3)).
+ *
+ *             N
+ *         +-------+          A: BLOCK_ROWS x DEPTH numbers are copied into panels as high as a
+ *       K |   |#| | DEPTH       tile, depth outermost, and stay in the L2 cache.
+ *         +-------+          B: DEPTH x BLOCK_COLUMNS numbers are copied into panels as wide as a
+ *    K        |              tile; the panel in use stays in L1 while all panels of A pass by.
+ *  +---+  +-------+          C: a tile stays in registers for DEPTH steps; a step multiplies one
+ * M|##|| -|   []  | tile        row of B's panel (2 vectors) by one column of A's.
+ *  +---+  +-------+
+ *
+ * Whoever cuts C among threads makes both copies anew in each piece. That costs about 2 % at 250
+ * rows a piece, less than a barrier behind a common copy would. */
+#include "backend/cpu/gemm.h"
+
+#include "backend/cpu/isa/transpose.h"
+
+/* The tile leaves room for a row of B and a number of A in the register file. */
+#if LANES == 16
+#define TILE_ROWS 14 /* 28 of 32 registers hold sums */
+#define TILES(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif LANES == 8
+#define TILE_ROWS 6 /* 12 of 16 */
+#define TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#else
+#define TILE_ROWS 4 /* 8 of 16: without a fused instruction the products need a place too */
+#define TILES(X) X(1) X(2) X(3) X(4)
+#endif
+#define TILE_COLUMNS (2 * LANES)
+
+/* The sum of an element is cut into equal pieces of at most DEPTH: its bits depend on this number.
+ */
+#ifndef DEPTH
+#define DEPTH 384
+#endif
+#ifndef BLOCK_ROWS
+#define BLOCK_ROWS 504
+#endif
+#ifndef BLOCK_COLUMNS
+#define BLOCK_COLUMNS 256 /* runs of 1 KB in B: shorter ones the hardware does not fetch ahead */
+#endif
+
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+
+/* Where a tile finds its operands. Number r of step k of A is a[r * a_row + k * a_step], row k of B
+ * starts at b + k * b_step. */
+typedef struct operands {
+    const float *a, *b;
+    int64_t a_row, a_step, b_step, depth;
+} operands;
+
+typedef void tile_function(const operands *from, float *c, int64_t c_row, int64_t last, bool add);
+
+/* ---- the tile ----------------------------------------------------------------------------------
+ */
+
+/* One step: a row of B times up to three numbers behind each of the pointers in a[]. Three rows a
+ * pointer, since x86 addresses p, p + row and p + 2 row alike: five registers reach 14 rows. */
+INLINE void step(int rows, int vectors, const float *const a[5], int64_t row, const float *b,
+                 vec sum[TILE_ROWS][2])
+{
+    vec b0 = vec_load(b), b1 = vectors > 1 ? vec_load(b + LANES) : b0;
+#pragma GCC unroll 14
+    for (int r = 0; r < rows; r++) {
+        vec x = vec_all(a[r / 3][r % 3 * row]);
+        sum[r][0] += x * b0;
+        if (vectors > 1)
+            sum[r][1] += x * b1;
+    }
+}
+
+/* `rows` x `vectors` vectors of C, of the last vector the first `last` lanes. `rows`, `vectors` and
+ * `dense` (the rows of A are side by side) are constants at every call, so that the loops over them
+ * unroll and the sums live in registers. */
+INLINE void tile(int rows, int vectors, bool dense, const operands *from, float *c, int64_t c_row,
+                 int64_t last, bool add)
+{
+    enum { APART = 8 };
+    const int64_t a_row = dense ? 1 : from->a_row, a_step = dense ? from->a_step : 1;
+    const int64_t b_step = from->b_step, depth = from->depth;
+    const float *b = from->b, *a[5];
+    vec sum[TILE_ROWS][2] = {{{0}}};
+    int64_t k = 0;
+#pragma GCC unroll 5
+    for (int i = 0; i < 5; i++)
+        a[i] = from->a + 3 * i * a_row;
+#define NEXT                                                                                       \
+    k++, b += b_step, a[0] += a_step, a[1] += a_step, a[2] += a_step, a[3] += a_step, a[4] += a_step
+    while (k < depth - APART * rows) {
+        step(rows, vectors, a, a_row, b, sum);
+        NEXT;
+    }
+
+    /* The rows of C are fetched during the last steps, a row every few steps: all at once they
+     * would take every line buffer and make the loads of A wait. */
+    const float *row = c;
+    for (int r = 0; r < rows; r++, row += c_row) {
+        __builtin_prefetch(row, 1);
+        __builtin_prefetch(row + vectors * LANES - 1, 1);
+        for (int64_t end = MIN(k + APART, depth); k < end;) {
+            step(rows, vectors, a, a_row, b, sum);
+            NEXT;
+        }
+    }
+#undef NEXT
+    const int edge = vectors - 1;
+    if (add) {
+#pragma GCC unroll 14
+        for (int r = 0; r < rows; r++) {
+            if (edge)
+                sum[r][0] += vec_load(c + r * c_row);
+            sum[r][edge] += vec_load_first(c + r * c_row + edge * LANES, last);
+        }
+    }
+#pragma GCC unroll 14
+    for (int r = 0; r < rows; r++) {
+        if (edge)
+            vec_store(c + r * c_row, sum[r][0]);
+        vec_store_first(c + r * c_row + edge * LANES, sum[r][edge], last);
+    }
+}
+
+#define TILE(rows, vectors, dense, suffix)                                                         \
+    static void tile_##rows##_##vectors##suffix(const operands *from, float *c, int64_t c_row,     \
+                                                int64_t last, bool add)                            \
+    {                                                                                              \
+        tile(rows, vectors, dense, from, c, c_row, last, add);                                     \
+    }
+#define FOUR_TILES(rows)                                                                           \
+    TILE(rows, 1, false, _apart)                                                                   \
+    TILE(rows, 2, false, _apart)                                                                   \
+    TILE(rows, 1, true, _dense)                                                                    \
+    TILE(rows, 2, true, _dense)
+TILES(FOUR_TILES)
+#define TILE_ENTRY(rows)                                                                           \
+    {{tile_##rows##_1_apart, tile_##rows##_2_apart},                                               \
+     {tile_##rows##_1_dense, tile_##rows##_2_dense}},
+static tile_function *const tiles[TILE_ROWS][2][2] = {TILES(TILE_ENTRY)};
+
+/* ---- packing -----------------------------------------------------------------------------------
+ */
+
+/* Copies up to LANES lines, `line` apart, of `depth` numbers side by side: number k of all lines
+ * goes to to[k * width]. Missing lines become zeros. A store is a whole vector and may spill over
+ * into the next step, which is written after it; the last step spills over the panel's end. */
+static void pack_across(const float *from, int64_t line, int64_t count, int64_t depth, float *to,
+                        int64_t width)
+{
+    int64_t k = 0;
+    for (; k + LANES <= depth; k += LANES) {
+        vec x[LANES];
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++)
+            x[i] = i < count ? vec_load(from + i * line + k) : (vec){0};
+        transpose(x);
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++)
+            vec_store(to + (k + i) * width, x[i]);
+    }
+    for (; k < depth; k++)
+        for (int64_t i = 0; i < MIN(LANES, width); i++)
+            to[k * width + i] = i < count ? from[i * line + k] : 0;
+}
+
+/* The same for `count` <= `width` lines that are side by side, steps `step` apart. Reads nothing
+ * past the lines: whole vectors only where the next step shows that there is memory behind them. */
+INLINE void pack_along(const float *from, int64_t step, int64_t count, int64_t depth, float *to,
+                       int64_t width)
+{
+    int64_t k = 0;
+    if (count == width && step >= (width + LANES - 1) / LANES * LANES)
+        for (; k < depth - (width % LANES != 0); k++)
+            for (int64_t i = 0; i < width; i += LANES)
+                vec_store(to + k * width + i, vec_load(from + k * step + i));
+    for (; k < depth; k++)
+        for (int64_t i = 0; i < width; i++)
+            to[k * width + i] = i < count ? from[k * step + i] : 0;
+}
+
+/* `rows` rows of A as panels of `high` rows; a panel has TILE_ROWS numbers a step. */
+static void pack_a(const cairn__gemm_task *t, int64_t i0, int64_t rows, int64_t high, int64_t k0,
+                   int64_t depth, float *to)
+{
+    for (int64_t i = 0; i < rows; i += high, to += TILE_ROWS * depth) {
+        const float *from = t->a + (i0 + i) * t->a_row + k0 * t->a_depth;
+        if (t->a_row == 1)
+            pack_along(from, t->a_depth, MIN(high, rows - i), depth, to, TILE_ROWS);
+        else
+            pack_across(from, t->a_row, MIN(high, rows - i), depth, to, TILE_ROWS);
+    }
+}
+
+/* Whole panels of B whose columns lie side by side, all panels in one pass over the rows: the reads
+ * form runs as long as the block is wide. */
+static void pack_b_rows(const float *from, int64_t step, int64_t columns, int64_t depth, float *to)
+{
+    for (int64_t k = 0; k < depth; k++, from += step, to += TILE_COLUMNS) {
+        float *panel = to;
+        for (int64_t j = 0; j < columns; j += TILE_COLUMNS, panel += depth * TILE_COLUMNS) {
+            vec_store(panel, vec_load(from + j));
+            vec_store(panel + LANES, vec_load(from + j + LANES));
+        }
+    }
+}
+
+static void pack_b(const cairn__gemm_task *t, int64_t j0, int64_t columns, int64_t k0,
+                   int64_t depth, float *to)
+{
+    const float *from = t->b + j0 * t->b_column + k0 * t->b_depth;
+    int64_t whole = 0;
+    if (t->b_column == 1) {
+        whole = columns / TILE_COLUMNS * TILE_COLUMNS;
+        pack_b_rows(from, t->b_depth, whole, depth, to);
+        if (whole < columns)
+            pack_along(from + whole, t->b_depth, columns - whole, depth, to + whole * depth,
+                       TILE_COLUMNS);
+        return;
+    }
+    for (int64_t j = 0; j < columns; j += LANES)
+        pack_across(from + j * t->b_column, t->b_column, MIN(LANES, columns - j), depth,
+                    to + j / TILE_COLUMNS * TILE_COLUMNS * depth + j % TILE_COLUMNS, TILE_COLUMNS);
+}
+
+/* ---- the product -------------------------------------------------------------------------------
+ */
+
+static int64_t round_up(int64_t n, int64_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+static int64_t depth_of(int64_t K)
+{
+    int64_t pieces = (K + DEPTH - 1) / DEPTH;
+    return pieces ? (K + pieces - 1) / pieces : 0;
+}
+
+/* Panels are of equal height, so that 15 rows are 8 and 7 and not 14 and 1. */
+static int64_t panels_of(int64_t rows)
+{
+    return (rows + TILE_ROWS - 1) / TILE_ROWS;
+}
+
+static int64_t scratch_a(int64_t M, int64_t K)
+{
+    return round_up(panels_of(MIN(M, BLOCK_ROWS)) * TILE_ROWS * depth_of(K) + LANES, 16);
+}
+
+static size_t scratch(int64_t M, int64_t N, int64_t K)
+{
+    int64_t b = depth_of(K) * round_up(MIN(N, BLOCK_COLUMNS), TILE_COLUMNS) + LANES;
+    return (size_t)(scratch_a(M, K) + b) * sizeof(float);
+}
+
+/* Copying an operand pays when the copy is used often enough: A by this many columns of C, B by so
+ * many rows. Below, tiles read the matrix where it is, if its layout allows; but the rows of a
+ * large B are read faster in the long runs of the copy than in a tile's short ones. */
+enum { COLUMNS_TO_PACK_A = 3 * TILE_COLUMNS, ROWS_TO_PACK_B = 2 * TILE_ROWS, B_TO_KEEP = 1 << 17 };
+
+/* One row of panels of A times all panels of a block of B. */
+static void block(const cairn__gemm_task *t, int64_t i0, int64_t rows, int64_t k0, int64_t depth,
+                  float *packed_a, float *packed_b)
+{
+    const int64_t panels = panels_of(rows), high = (rows + panels - 1) / panels;
+    const bool keep_a = t->N < COLUMNS_TO_PACK_A;
+    const bool keep_b =
+        rows <= ROWS_TO_PACK_B && t->b_column == 1 && depth * t->b_depth <= B_TO_KEEP;
+    const float *a = t->a + i0 * t->a_row + k0 * t->a_depth;
+    operands from = {.depth = depth};
+    from.a_row = keep_a ? t->a_row : 1;
+    from.a_step = keep_a ? t->a_depth : TILE_ROWS;
+    if (!keep_a)
+        pack_a(t, i0, rows, high, k0, depth, packed_a);
+    for (int64_t j0 = 0; j0 < t->N; j0 += BLOCK_COLUMNS) {
+        int64_t width = MIN(BLOCK_COLUMNS, t->N - j0);
+        int64_t kept = keep_b ? width / TILE_COLUMNS * TILE_COLUMNS : 0;
+        if (kept < width)
+            pack_b(t, j0 + kept, width - kept, k0, depth, packed_b + kept * depth);
+        for (int64_t j = 0; j < width; j += TILE_COLUMNS) {
+            int64_t columns = MIN(TILE_COLUMNS, width - j);
+            from.b = j < kept ? t->b + k0 * t->b_depth + j0 + j : packed_b + j * depth;
+            from.b_step = j < kept ? t->b_depth : TILE_COLUMNS;
+            for (int64_t i = 0; i < rows; i += high) {
+                from.a = keep_a ? a + i * t->a_row : packed_a + i / high * TILE_ROWS * depth;
+                tiles[MIN(high, rows - i) - 1][from.a_row == 1][columns > LANES](
+                    &from, t->c + (i0 + i) * t->c_row + j0 + j, t->c_row, (columns - 1) % LANES + 1,
+                    k0 > 0);
+            }
+        }
+    }
+}
+
+static void product(const cairn__gemm_task *t, float *memory)
+{
+    float *packed_b = memory + scratch_a(t->M, t->K);
+    int64_t piece = depth_of(t->K);
+    if (t->K == 0)
+        for (int64_t i = 0; i < t->M; i++)
+            memset(t->c + i * t->c_row, 0, (size_t)t->N * sizeof *t->c);
+    for (int64_t i = 0; i < t->M; i += BLOCK_ROWS)
+        for (int64_t k = 0; k < t->K; k += piece)
+            block(t, i, MIN(BLOCK_ROWS, t->M - i), k, MIN(piece, t->K - k), memory, packed_b);
+}
+
+const cairn__gemm_kernels CAIRN__ISA_NAME(cairn__gemm) = {
+    .scratch = scratch,
+    .product = product,
+};
