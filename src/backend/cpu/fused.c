@@ -1,0 +1,481 @@
+/* Running element-wise programs.
+ *
+ *     for each tile:   stage   operands that are not f32 in order are brought into wide registers
+ *                      run     each instruction is one call of a kernel over the tile
+ *                      store   f32 results are computed in place; others are converted at the end
+ *
+ * A tile is TILE elements, or as many whole rows as fit. With one row in a tile a value for each row
+ * is a plain number; with several it is spread over a wide register before use. */
+#include "backend/cpu/fused.h"
+
+#include <string.h>
+
+enum { TILE = 1024, ALIGN = 16 /* floats */ };
+
+/* An operand with everything resolved that does not depend on the tile. */
+typedef enum source {
+    FROM_WIDE,    /* wide register */
+    FROM_NARROW,  /* narrow register */
+    FROM_MEMORY,  /* f32 in order: base + element */
+    FROM_ROWS,    /* f32, one a row: base + row */
+    FROM_PRODUCT, /* the matrix product */
+    FROM_NUMBER,  /* immediate */
+    FROM_SINGLE,  /* one element in memory, read when the stretch begins */
+} source;
+
+typedef struct operand {
+    source from;
+    int index; /* of the register */
+    const float *base;
+    const void *single;
+    cairn_dtype dtype; /* of the single element */
+    float number;
+} operand;
+
+typedef enum form { MAP1, MAP2, SELECT, FOLD } form;
+
+typedef struct instruction {
+    form form;
+    bool narrow; /* works on one value a row */
+    int operands, spare[3]; /* wide registers for operands that must be spread */
+    operand operand[3];
+    int result;
+    float *direct; /* the result goes to this array in order */
+    cairn__map1 *map1;
+    cairn__map2 *map2;
+    cairn__map2_right *right;
+    cairn__map2_left *left;
+    cairn__fold *fold;
+} instruction;
+
+/* An operand that must be converted or picked by strides first. */
+typedef struct staged {
+    const cairn__access *access;
+    const void *base;
+    int result; /* wide register */
+} staged;
+
+/* A result that is not f32, or not in a register that is written in place. */
+typedef struct converted {
+    cairn_dtype dtype;
+    bool narrow;
+    int from;
+    uint8_t *to;
+} converted;
+
+struct cairn__cpu_fused {
+    const cairn__vectormath *k;
+    int64_t rows, row; /* row 0: no rows */
+    int64_t tile_units, tile;
+    int wide, narrow;
+    instruction *instruction;
+    staged *staged;
+    converted *converted;
+    int instructions, n_staged, n_converted;
+};
+
+/* ---- resolving ------------------------------------------------------------------------------------ */
+
+static const struct {
+    const cairn_op *op;
+    size_t kernel, right, left;
+    form form;
+} kernels[] = {
+#define CAIRN_X(name) {&cairn__op_##name, offsetof(cairn__vectormath, name), 0, 0, MAP1},
+    CAIRN__UNARY_KERNELS(CAIRN_X)
+#undef CAIRN_X
+#define CAIRN_X(name)                                                                              \
+    {&cairn__op_##name, offsetof(cairn__vectormath, name),                                         \
+     offsetof(cairn__vectormath, name##_right), offsetof(cairn__vectormath, name##_left), MAP2},
+    CAIRN__BINARY_KERNELS(CAIRN_X)
+#undef CAIRN_X
+#define CAIRN_X(name) {&cairn__op_##name, offsetof(cairn__vectormath, name), 0, 0, FOLD},
+    CAIRN__ROW_KERNELS(CAIRN_X)
+#undef CAIRN_X
+    {&cairn__op_select, 0, 0, 0, SELECT},
+};
+
+static bool find_kernel(const cairn__vectormath *k, const cairn_op *op, instruction *in,
+                        cairn_status *status)
+{
+    for (size_t i = 0; i < CAIRN__COUNT(kernels); i++) {
+        if (kernels[i].op != op)
+            continue;
+        const char *table = (const char *)k;
+        in->form = kernels[i].form;
+        if (in->form == MAP1)
+            memcpy(&in->map1, table + kernels[i].kernel, sizeof in->map1);
+        if (in->form == FOLD)
+            memcpy(&in->fold, table + kernels[i].kernel, sizeof in->fold);
+        if (in->form == MAP2) {
+            memcpy(&in->map2, table + kernels[i].kernel, sizeof in->map2);
+            memcpy(&in->right, table + kernels[i].right, sizeof in->right);
+            memcpy(&in->left, table + kernels[i].left, sizeof in->left);
+        }
+        return true;
+    }
+    return cairn__fail(status, CAIRN_ERR_STATE, "no element-wise kernel for '%s'", op->name);
+}
+
+static operand resolve(const cairn__fused *plan, const cairn__operand *o,
+                       const int *staged_in, cairn__address_of *address, const void *context)
+{
+    switch (o->kind) {
+    case CAIRN__WIDE: return (operand){.from = FROM_WIDE, .index = o->index};
+    case CAIRN__NARROW: return (operand){.from = FROM_NARROW, .index = o->index};
+    case CAIRN__PRODUCT: return (operand){.from = FROM_PRODUCT};
+    case CAIRN__NO_OPERAND:
+    case CAIRN__IMMEDIATE: return (operand){.from = FROM_NUMBER, .number = o->immediate};
+    case CAIRN__LOADED: break;
+    }
+    const cairn__access *a = &plan->access[o->index];
+    void *base = address(context, a->value);
+    if (a->kind == CAIRN__SINGLE)
+        return (operand){.from = FROM_SINGLE,
+                         .single = (char *)base + (size_t)a->offset * cairn_dtype_bytes(a->dtype),
+                         .dtype = a->dtype};
+    if (staged_in[o->index] >= 0)
+        return (operand){.from = a->kind == CAIRN__ROW ? FROM_NARROW : FROM_WIDE,
+                         .index = staged_in[o->index]};
+    return (operand){.from = a->kind == CAIRN__ROW ? FROM_ROWS : FROM_MEMORY, .base = base};
+}
+
+/* Registers for operands that cannot be read where they are. */
+static void stage(cairn__cpu_fused *f, const cairn__fused *plan, int *staged_in,
+                  cairn__address_of *address, const void *context)
+{
+    for (int i = 0; i < plan->accesses; i++) {
+        const cairn__access *a = &plan->access[i];
+        staged_in[i] = -1;
+        if (a->kind == CAIRN__SINGLE ||
+            (a->dtype == CAIRN_F32 && (a->kind == CAIRN__FULL || a->kind == CAIRN__ROW)))
+            continue;
+        staged_in[i] = a->kind == CAIRN__ROW ? f->narrow++ : f->wide++;
+        f->staged[f->n_staged++] = (staged){a, address(context, a->value), staged_in[i]};
+    }
+}
+
+/* Operands of wide instructions that hold one value a row need room to be spread, unless a tile is a
+ * single row. So do numbers where a kernel takes arrays only. */
+static void reserve_spare(cairn__cpu_fused *f, instruction *in)
+{
+    for (int j = 0; j < in->operands; j++)
+        in->spare[j] = f->wide++;
+}
+
+static void resolve_store(cairn__cpu_fused *f, const cairn__fused *plan, int index, instruction *in,
+                          cairn__address_of *address, const void *context)
+{
+    const cairn__store *s = &plan->store[index];
+    void *to = address(context, s->value);
+    if (s->dtype == CAIRN_F32)
+        in->direct = to;
+    else
+        f->converted[f->n_converted++] = (converted){s->dtype, s->narrow, in->result, to};
+}
+
+static bool resolve_all(cairn__cpu_fused *f, const cairn__fused *plan, int *staged_in,
+                        cairn__address_of *address, const void *context, cairn_status *status)
+{
+    stage(f, plan, staged_in, address, context);
+    for (int i = 0; i < plan->instructions; i++) {
+        const cairn__instruction *from = &plan->instruction[i];
+        instruction *in = &f->instruction[f->instructions++];
+        if (!find_kernel(f->k, from->op, in, status))
+            return false;
+        in->narrow = from->result.kind == CAIRN__NARROW;
+        in->operands = from->operands;
+        in->result = from->result.index;
+        for (int j = 0; j < from->operands; j++)
+            in->operand[j] = resolve(plan, &from->operand[j], staged_in, address, context);
+        if (from->store >= 0)
+            resolve_store(f, plan, from->store, in, address, context);
+    }
+    int registers = f->wide; /* spare ones are shared by all instructions */
+    for (int i = 0; i < f->instructions; i++) {
+        int before = f->wide;
+        f->wide = registers;
+        reserve_spare(f, &f->instruction[i]);
+        f->wide = CAIRN__MAX(before, f->wide);
+    }
+    return true;
+}
+
+cairn__cpu_fused *cairn__cpu_fused_new(const cairn__fused *plan, cairn__isa_level level,
+                                       cairn__address_of *address, const void *context,
+                                       cairn_status *status)
+{
+    cairn__cpu_fused *f = cairn__alloc(1, sizeof *f, status);
+    int *staged_in = cairn__alloc((size_t)plan->accesses, sizeof *staged_in, status);
+    if (f && staged_in) {
+        f->k = cairn__vectormath_at(level);
+        f->rows = plan->rows;
+        f->row = plan->row;
+        f->tile_units = plan->row ? CAIRN__MAX(TILE / plan->row, (int64_t)1) : TILE;
+        f->tile = plan->row ? f->tile_units * plan->row : TILE;
+        f->wide = plan->wide;
+        f->narrow = plan->narrow;
+        f->instruction =
+            cairn__alloc((size_t)plan->instructions, sizeof *f->instruction, status);
+        f->staged = cairn__alloc((size_t)plan->accesses, sizeof *f->staged, status);
+        f->converted = cairn__alloc((size_t)plan->stores, sizeof *f->converted, status);
+    }
+    bool good = f && f->instruction && f->staged && f->converted && staged_in &&
+                resolve_all(f, plan, staged_in, address, context, status);
+    cairn__free(staged_in);
+    if (good)
+        return f;
+    cairn__cpu_fused_free(f);
+    return NULL;
+}
+
+void cairn__cpu_fused_free(cairn__cpu_fused *f)
+{
+    if (!f)
+        return;
+    cairn__free(f->instruction);
+    cairn__free(f->staged);
+    cairn__free(f->converted);
+    cairn__free(f);
+}
+
+static int64_t padded(int64_t n)
+{
+    return (n + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+size_t cairn__cpu_fused_scratch(const cairn__cpu_fused *f)
+{
+    int64_t floats = f->wide * padded(f->tile) + f->narrow * padded(f->tile_units);
+    size_t pointers = (size_t)(f->wide + f->narrow) * sizeof(float *);
+    size_t numbers = 3 * (size_t)f->instructions * sizeof(float);
+    return (size_t)floats * sizeof(float) + pointers + numbers;
+}
+
+int64_t cairn__cpu_fused_unit(const cairn__cpu_fused *f)
+{
+    return CAIRN__MAX(f->row, (int64_t)1);
+}
+
+int64_t cairn__cpu_fused_piece(const cairn__cpu_fused *f)
+{
+    enum { ELEMENTS = 16 * TILE };
+    int64_t tiles = CAIRN__MAX(ELEMENTS / f->tile, (int64_t)1);
+    return tiles * f->tile_units;
+}
+
+/* ---- staging ---------------------------------------------------------------------------------------- */
+
+static void convert(const cairn__vectormath *k, float *out, cairn_dtype dtype, const void *from,
+                    int64_t first, int64_t n)
+{
+    switch (dtype) {
+    case CAIRN_F32: memcpy(out, (const float *)from + first, (size_t)n * sizeof *out); break;
+    case CAIRN_I32: k->from_i32(out, (const int32_t *)from + first, n); break;
+    case CAIRN_U8:
+    case CAIRN_BOOL: k->from_u8(out, (const uint8_t *)from + first, n); break;
+    }
+}
+
+static float convert_one(cairn_dtype dtype, const void *from)
+{
+    switch (dtype) {
+    case CAIRN_F32: return *(const float *)from;
+    case CAIRN_I32: return (float)*(const int32_t *)from;
+    case CAIRN_U8:
+    case CAIRN_BOOL: return (float)*(const uint8_t *)from;
+    }
+    return 0;
+}
+
+/* n elements along the innermost axis, `stride` apart in memory. */
+static void pick_run(const cairn__vectormath *k, float *out, cairn_dtype dtype, const void *base,
+                     int64_t from, int64_t stride, int64_t n)
+{
+    size_t size = cairn_dtype_bytes(dtype);
+    const char *at = (const char *)base + (size_t)from * size;
+    if (stride == 1)
+        convert(k, out, dtype, base, from, n);
+    else if (stride == 0)
+        k->fill(out, convert_one(dtype, at), n);
+    else if (dtype == CAIRN_F32)
+        for (int64_t i = 0; i < n; i++)
+            out[i] = ((const float *)(const void *)at)[i * stride];
+    else
+        for (int64_t i = 0; i < n; i++)
+            out[i] = convert_one(dtype, at + (size_t)(i * stride) * size);
+}
+
+/* Elements first .. first+n of a strided access: counts through the axes like an odometer. */
+static void pick(const cairn__vectormath *k, float *out, const cairn__access *a, const void *base,
+                 int64_t first, int64_t n)
+{
+    int64_t index[CAIRN_MAX_RANK], from = a->offset, rest = first;
+    int inner = a->rank - 1;
+    for (int i = inner; i >= 0; i--) {
+        index[i] = rest % a->size[i];
+        rest /= a->size[i];
+        from += index[i] * a->stride[i];
+    }
+    while (n > 0) {
+        int64_t run = CAIRN__MIN(n, a->size[inner] - index[inner]);
+        pick_run(k, out, a->dtype, base, from, a->stride[inner], run);
+        out += run;
+        n -= run;
+        index[inner] += run;
+        from += run * a->stride[inner];
+        for (int i = inner; i > 0 && index[i] == a->size[i]; i--) {
+            from += a->stride[i - 1] - a->size[i] * a->stride[i];
+            index[i] = 0;
+            index[i - 1]++;
+        }
+    }
+}
+
+/* ---- running ------------------------------------------------------------------------------------------ */
+
+typedef struct tile {
+    const cairn__cpu_fused *f;
+    int64_t first_unit, units, first, n; /* units and elements of the tile */
+    float *wide_room, *narrow_room;
+    float **wide, **narrow; /* where each register is now */
+    const float *numbers;   /* single elements, three for each instruction */
+    const float *product;
+} tile;
+
+static float *wide_room(const tile *t, int r)
+{
+    return t->wide_room + r * padded(t->f->tile);
+}
+
+static float *narrow_room(const tile *t, int r)
+{
+    return t->narrow_room + r * padded(t->f->tile_units);
+}
+
+/* One operand of one instruction in this tile: an array, or else a number. */
+typedef struct argument {
+    const float *array;
+    float number;
+} argument;
+
+static argument spread(const tile *t, const float *narrow, int spare)
+{
+    if (t->units == 1)
+        return (argument){NULL, narrow[0]};
+    float *out = wide_room(t, spare);
+    for (int64_t r = 0; r < t->units; r++)
+        t->f->k->fill(out + r * t->f->row, narrow[r], t->f->row);
+    return (argument){out, 0};
+}
+
+static argument find(const tile *t, const instruction *in, int index, int j)
+{
+    const operand *o = &in->operand[j];
+    bool wide = !in->narrow || in->form == FOLD;
+    switch (o->from) {
+    case FROM_WIDE: return (argument){t->wide[o->index], 0};
+    case FROM_MEMORY: return (argument){o->base + t->first, 0};
+    case FROM_PRODUCT: return (argument){t->product + t->first, 0};
+    case FROM_NUMBER: return (argument){NULL, o->number};
+    case FROM_SINGLE: return (argument){NULL, t->numbers[3 * index + j]};
+    case FROM_NARROW:
+    case FROM_ROWS: break;
+    }
+    const float *narrow = o->from == FROM_NARROW ? t->narrow[o->index] : o->base + t->first_unit;
+    return wide ? spread(t, narrow, in->spare[j]) : (argument){narrow, 0};
+}
+
+/* The array of an argument; a number is written out first. */
+static const float *as_array(const tile *t, const instruction *in, argument a, int j, int64_t n)
+{
+    if (a.array)
+        return a.array;
+    float *out = wide_room(t, in->spare[j]);
+    t->f->k->fill(out, a.number, n);
+    return out;
+}
+
+static void run_fold(const tile *t, const instruction *in, argument a, float *out)
+{
+    const float *from = as_array(t, in, a, 0, t->n);
+    for (int64_t r = 0; r < t->units; r++)
+        out[r] = in->fold(from + r * t->f->row, t->f->row);
+}
+
+static void run_instruction(tile *t, const instruction *in, int index)
+{
+    argument a[3];
+    int64_t n = in->narrow ? t->units : t->n;
+    float *out = in->narrow ? narrow_room(t, in->result) : wide_room(t, in->result);
+    if (in->direct)
+        out = in->direct + (in->narrow ? t->first_unit : t->first);
+    for (int j = 0; j < in->operands; j++)
+        a[j] = find(t, in, index, j);
+    switch (in->form) {
+    case MAP1: in->map1(out, as_array(t, in, a[0], 0, n), n); break;
+    case FOLD: run_fold(t, in, a[0], out); break;
+    case MAP2:
+        if (a[0].array && a[1].array)
+            in->map2(out, a[0].array, a[1].array, n);
+        else if (a[0].array)
+            in->right(out, a[0].array, a[1].number, n);
+        else
+            in->left(out, a[0].number, as_array(t, in, a[1], 1, n), n);
+        break;
+    case SELECT:
+        t->f->k->select(out, as_array(t, in, a[0], 0, n), as_array(t, in, a[1], 1, n),
+                        as_array(t, in, a[2], 2, n), n);
+        break;
+    }
+    (in->narrow ? t->narrow : t->wide)[in->result] = out;
+}
+
+static void run_tile(tile *t)
+{
+    const cairn__cpu_fused *f = t->f;
+    for (int i = 0; i < f->n_staged; i++) {
+        const staged *s = &f->staged[i];
+        bool rows = s->access->kind == CAIRN__ROW;
+        float *out = rows ? narrow_room(t, s->result) : wide_room(t, s->result);
+        (rows ? t->narrow : t->wide)[s->result] = out;
+        if (rows)
+            convert(f->k, out, s->access->dtype, s->base, t->first_unit, t->units);
+        else if (s->access->kind == CAIRN__FULL)
+            convert(f->k, out, s->access->dtype, s->base, t->first, t->n);
+        else
+            pick(f->k, out, s->access, s->base, t->first, t->n);
+    }
+    for (int i = 0; i < f->instructions; i++)
+        run_instruction(t, &f->instruction[i], i);
+    for (int i = 0; i < f->n_converted; i++) {
+        const converted *c = &f->converted[i];
+        const float *from = c->narrow ? t->narrow[c->from] : t->wide[c->from];
+        int64_t first = c->narrow ? t->first_unit : t->first, n = c->narrow ? t->units : t->n;
+        (c->dtype == CAIRN_BOOL ? f->k->to_bool : f->k->to_u8)(c->to + first, from, n);
+    }
+}
+
+void cairn__cpu_fused_run(const cairn__cpu_fused *f, int64_t first, int64_t count,
+                          const float *product, void *scratch)
+{
+    tile t = {.f = f, .product = product, .wide_room = scratch};
+    float *numbers;
+    t.narrow_room = t.wide_room + f->wide * padded(f->tile);
+    t.wide = (float **)(void *)(t.narrow_room + f->narrow * padded(f->tile_units));
+    t.narrow = t.wide + f->wide;
+    t.numbers = numbers = (float *)(void *)(t.narrow + f->narrow);
+    for (int i = 0; i < f->instructions; i++)
+        for (int j = 0; j < f->instruction[i].operands; j++)
+            if (f->instruction[i].operand[j].from == FROM_SINGLE)
+                numbers[3 * i + j] = convert_one(f->instruction[i].operand[j].dtype,
+                                                 f->instruction[i].operand[j].single);
+    int64_t unit = cairn__cpu_fused_unit(f);
+    for (int64_t u = first; u < first + count; u += f->tile_units) {
+        t.first_unit = u;
+        t.units = CAIRN__MIN(f->tile_units, first + count - u);
+        t.first = u * unit;
+        t.n = t.units * unit;
+        run_tile(&t);
+    }
+}
