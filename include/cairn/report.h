@@ -52,7 +52,7 @@ CAIRN_API const cairn_status *cairn_report_status(const cairn_report *r);
  * Errors: the report's own first error; CAIRN_ERR_FILE naming path and reason. */
 CAIRN_API bool cairn_report_write(cairn_report *r, const char *path, cairn_status *status);
 
-/* ---- 2. text, tables -------------------------------------------------------------------------- */
+/* ---- 2. text, tables ------------------------------------------------------------------------ */
 
 /* The sentence below the title; a later call replaces it. */
 CAIRN_API void cairn_report_subtitle(cairn_report *r, const char *format, ...) CAIRN_PRINTF(2, 3);
@@ -65,8 +65,7 @@ CAIRN_API void cairn_report_fact(cairn_report *r, const char *name, const char *
 /* Starts a section. From two on, the page's head lists them. */
 CAIRN_API void cairn_report_heading(cairn_report *r, const char *text);
 
-CAIRN_API void cairn_report_paragraph(cairn_report *r, const char *format, ...)
-    CAIRN_PRINTF(2, 3);
+CAIRN_API void cairn_report_paragraph(cairn_report *r, const char *format, ...) CAIRN_PRINTF(2, 3);
 
 /* One column of a table: a name and exactly one of three arrays with a value for each row. Numbers
  * are aligned on the right; a NULL text and a NaN are shown as a dash. */
@@ -86,8 +85,8 @@ CAIRN_API void cairn_report_table(cairn_report *r, const char *caption,
 
 /* The options of a run: value, default, help and source of each row of `table`, read from the
  * struct `options` that the table describes. Values that differ from the default stand out. */
-CAIRN_API void cairn_report_options(cairn_report *r, const char *caption,
-                                    const cairn_option *table, const void *options);
+CAIRN_API void cairn_report_options(cairn_report *r, const char *caption, const cairn_option *table,
+                                    const void *options);
 
 /* ---- 3. curves --------------------------------------------------------------------------------
  *
@@ -126,7 +125,7 @@ typedef struct cairn_report_chart {
  * Errors: CAIRN_ERR_VALUE for a step that falls, or a band with one side. */
 CAIRN_API void cairn_report_curves(cairn_report *r, const cairn_report_chart *chart);
 
-/* ---- 4. claims -------------------------------------------------------------------------------- */
+/* ---- 4. claims ------------------------------------------------------------------------------ */
 
 /* What the measured numbers say of a published claim: name, text on the page. */
 #define CAIRN_VERDICTS(X)                                                                          \
@@ -144,13 +143,13 @@ typedef enum cairn_verdict {
 CAIRN_API const char *cairn_verdict_text(cairn_verdict verdict);
 
 typedef struct cairn_report_claim {
-    const char *name;               /* two or three words, the label in a chart */
-    const char *claim;              /* what was published, one sentence */
-    const char *unit;               /* of the four numbers: "%", "ms"; or NULL */
-    double published;               /* NaN where the source gives no figure */
-    double measured, lower, upper;  /* the estimate and its interval; NaN where not measured */
-    const char *basis;              /* "5 seeds, 95 % interval", or NULL */
-    const char *rule;               /* how the verdict follows from the numbers, or NULL */
+    const char *name;              /* two or three words, the label in a chart */
+    const char *claim;             /* what was published, one sentence */
+    const char *unit;              /* of the four numbers: "%", "ms"; or NULL */
+    double published;              /* NaN where the source gives no figure */
+    double measured, lower, upper; /* the estimate and its interval; NaN where not measured */
+    const char *basis;             /* "5 seeds, 95 % interval", or NULL */
+    const char *rule;              /* how the verdict follows from the numbers, or NULL */
     cairn_verdict verdict;
 } cairn_report_claim;
 
@@ -164,7 +163,7 @@ CAIRN_API void cairn_report_claims(cairn_report *r, const cairn_report_claim *cl
 CAIRN_API void cairn_report_intervals(cairn_report *r, const char *title, const char *axis,
                                       const cairn_report_claim *claims, int64_t count);
 
-/* ---- 5. pictures ------------------------------------------------------------------------------ */
+/* ---- 5. pictures ---------------------------------------------------------------------------- */
 
 /* Grey (1 channel) or RGB (3 channels) pixels, u8 [height, width, channels]. */
 typedef struct cairn_report_picture {

@@ -59,9 +59,10 @@ static void claim_row(cairn__text *out, const cairn_report_claim *claim)
                     badge(claim->verdict), cairn_verdict_text(claim->verdict));
     cairn__html(out, claim->claim);
     note(out, "Rule: ", claim->rule);
-    cairn__text_add(out, "</td><td class=\"n\">");
+    /* On a phone each claim is a small card, and the cells name themselves. */
+    cairn__text_add(out, "</td><td class=\"n\" data-name=\"Published\">");
     figure(out, claim->published, claim->unit);
-    cairn__text_add(out, "</td><td class=\"n\">");
+    cairn__text_add(out, "</td><td class=\"n\" data-name=\"Measured\">");
     measured(out, claim);
     note(out, "", claim->basis);
     cairn__text_add(out, "</td></tr>\n");
@@ -89,7 +90,8 @@ void cairn_report_claims(cairn_report *r, const cairn_report_claim *claims, int6
     cairn__text_add(&r->body, "</tbody>\n</table></div>\n");
 }
 
-/* ---- the chart of intervals ---------------------------------------------------------------------- */
+/* ---- the chart of intervals
+ * ---------------------------------------------------------------------- */
 
 static void interval_row(cairn__text *out, const cairn_report_claim *claim)
 {

@@ -16,7 +16,7 @@ struct cairn_events {
     cairn_status status;
     int file;
     char *path;
-    cairn__text summary, event, record; /* reused, so a step soon allocates nothing */
+    cairn__text part, summary, event, record; /* reused, so a step soon allocates nothing */
 };
 
 enum { EVENT_SUMMARY = 5, EVENT_SESSION_LOG = 7, SESSION_START = 1 };
@@ -33,7 +33,8 @@ static bool good(const cairn_events *e)
     return e && cairn_ok(&e->status);
 }
 
-/* ---- one event ------------------------------------------------------------------------------------- */
+/* ---- one event
+ * ------------------------------------------------------------------------------------- */
 
 static void begin(cairn_events *e, double time, int64_t step)
 {
@@ -73,7 +74,8 @@ static void write_summary(cairn_events *e, double time, int64_t step)
     end(e);
 }
 
-/* ---- opening and closing ----------------------------------------------------------------------------- */
+/* ---- opening and closing
+ * ----------------------------------------------------------------------------- */
 
 /* TensorBoard reads the files of a directory in the order of their names, so the time comes first;
  * the number tells apart files of one process and second. */
@@ -106,7 +108,8 @@ cairn_events *cairn_events_open(const char *directory, int64_t first_step, cairn
     if (!e)
         return NULL;
     e->file = -1;
-    e->summary.status = e->event.status = e->record.status = &e->status;
+    e->part.status = e->summary.status = &e->status;
+    e->event.status = e->record.status = &e->status;
     if (create(e, directory)) {
         begin(e, wall_time(), 0);
         cairn__wire_string(&e->event, 3, "brain.Event:2");
@@ -144,6 +147,7 @@ bool cairn_events_close(cairn_events *e, cairn_status *status)
     if (e->file >= 0 && close(e->file) != 0)
         cairn__fail_errno(&e->status, e->path, "close");
     bool fine = good(e) || cairn__fail(status, e->status.code, "%s", e->status.message);
+    cairn__free(e->part.data);
     cairn__free(e->summary.data);
     cairn__free(e->event.data);
     cairn__free(e->record.data);
@@ -152,13 +156,14 @@ bool cairn_events_close(cairn_events *e, cairn_status *status)
     return fine;
 }
 
-/* ---- what can be written ------------------------------------------------------------------------------- */
+/* ---- what can be written
+ * ------------------------------------------------------------------------------- */
 
 void cairn_events_scalar(cairn_events *e, const char *tag, int64_t step, double value)
 {
     if (!good(e))
         return;
-    cairn__summary_scalar(&e->summary, tag, value);
+    cairn__summary_scalar(&e->summary, &e->part, tag, value);
     write_summary(e, wall_time(), step);
 }
 

@@ -24,19 +24,18 @@ static bool write_all(int file, const char *bytes, size_t n)
 }
 
 /* The new name is durable only once its directory is. A file system that cannot sync a directory
- * (some network ones) is no reason to fail: the file itself is complete. */
-static void sync_directory(const char *path)
+ * (some network ones) is no reason to fail: the file itself is complete. Cuts `path` at its last
+ * slash. */
+static void sync_directory(char *path)
 {
-    const char *slash = strrchr(path, '/');
-    cairn__arena arena = {0};
-    const char *name = !slash ? "." : slash == path ? "/" :
-        cairn__arena_text(&arena, NULL, "%.*s", (int)(slash - path), path);
-    int directory = name ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (directory >= 0) {
-        fsync(directory);
-        close(directory);
-    }
-    cairn__arena_free(&arena);
+    char *slash = strrchr(path, '/');
+    if (slash)
+        slash[slash == path] = 0;
+    int directory = open(slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return;
+    fsync(directory);
+    close(directory);
 }
 
 bool cairn__replace_file(const char *path, const void *bytes, size_t n, cairn_status *status)
@@ -62,7 +61,7 @@ bool cairn__replace_file(const char *path, const void *bytes, size_t n, cairn_st
     if (good && rename(temporary, path) != 0)
         good = cairn__fail_errno(status, path, "replace");
     if (good)
-        sync_directory(path);
+        sync_directory(temporary);
     else
         unlink(temporary);
 done:

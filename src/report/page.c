@@ -9,12 +9,12 @@
 static void head(const cairn_report *r, cairn__text *page)
 {
     cairn__text_add(page, "%s",
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-        "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
+                    "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+                    "base-uri 'none'; form-action 'none'\">\n"
+                    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                    "<meta name=\"color-scheme\" content=\"light dark\">\n<title>");
     cairn__html(page, r->title.data);
     cairn__text_add(page, "</title>\n<style>\n");
     cairn__text_add_bytes(page, cairn__page_css, cairn__page_css_size);
@@ -35,20 +35,18 @@ static void summary(const cairn_report *r, cairn__text *page)
     cairn__text_add(page, "</header>\n");
 }
 
-/* The body, with the data of each chart put in at its place. The limit shares the page's budget
- * of points among all curves; a point with a band counts twice, as it has twice the numbers. */
+/* The body, with the numbers of each chart put in at its place. All charts are thinned alike, so
+ * that together they stay within what a page may hold. */
 static void body(const cairn_report *r, cairn__text *page)
 {
-    int64_t points = 0, limit = CAIRN__CURVE_POINTS;
+    int64_t numbers = 0;
     for (const cairn__chart *chart = r->first; chart; chart = chart->next)
-        for (int64_t i = 0; i < chart->data.count; i++)
-            points += chart->data.curves[i].count * (chart->data.curves[i].lower ? 2 : 1);
-    if (points > CAIRN__PAGE_POINTS)
-        limit = CAIRN__MAX(limit * CAIRN__PAGE_POINTS / points, 16);
+        numbers += cairn__chart_numbers(chart);
+    double share = (double)CAIRN__PAGE_NUMBERS / (double)CAIRN__MAX(numbers, 1);
     size_t done = 0;
     for (const cairn__chart *chart = r->first; chart; chart = chart->next) {
         cairn__text_add_bytes(page, r->body.data + done, chart->place - done);
-        cairn__chart_json(chart, limit, page);
+        cairn__chart_html(chart, CAIRN__MIN(share, 1), page);
         done = chart->place;
     }
     if (r->body.length)
@@ -76,8 +74,10 @@ void cairn__report_page(const cairn_report *r, cairn__text *page)
         cairn__text_add(page, "<p class=\"note\">Chart.js was not built into this copy of Cairn: "
                               "in place of charts the page has tables.</p>\n");
     body(r, page);
-    cairn__text_add(page, "</main>\n<footer>Written by Cairn %s. This file is complete in itself "
-                          "and sends nothing.</footer>\n", CAIRN_VERSION);
+    cairn__text_add(page,
+                    "</main>\n<footer>Written by Cairn %s. This file is complete in itself "
+                    "and sends nothing.</footer>\n",
+                    CAIRN_VERSION);
 #if CAIRN__HAVE_CHARTJS
     if (r->draws) {
         script(page, cairn__chart_js, cairn__chart_js_size);

@@ -1,7 +1,9 @@
 /* Grids of pictures, each a PNG inside the page. */
 #include "report/report.h"
 
-enum { SHOWN_AT_LEAST = 96 }; /* CSS pixels: a smaller picture is enlarged a whole number of times */
+enum {
+    SHOWN_AT_LEAST = 96
+}; /* CSS pixels: a smaller picture is enlarged a whole number of times */
 
 static void picture(cairn_report *r, const cairn_report_picture *p)
 {
@@ -18,7 +20,7 @@ static void picture(cairn_report *r, const cairn_report_picture *p)
     }
     cairn__free(png.data);
     if (p->caption) {
-        cairn__text_add(out, "<br><small>");
+        cairn__text_add(out, "<small>");
         cairn__html(out, p->caption);
         cairn__text_add(out, "</small>");
     }
@@ -28,7 +30,8 @@ static void grid(cairn_report *r, const cairn_report_picture *pictures, int64_t 
                  int64_t columns)
 {
     cairn__text *out = &r->body;
-    cairn__text_add(out, "<div class=\"scroll\" tabindex=\"0\"><table class=\"pictures\"><tbody>\n");
+    cairn__text_add(out,
+                    "<div class=\"scroll\" tabindex=\"0\"><table class=\"pictures\"><tbody>\n");
     for (int64_t i = 0; i < rows * columns && cairn_ok(&r->status); i++) {
         cairn__text_add(out, i % columns ? "<td>" : "<tr><td>");
         if (pictures[i].pixels)
@@ -53,7 +56,8 @@ void cairn_report_pictures(cairn_report *r, const char *caption,
     if (cairn__png_built_in())
         grid(r, pictures, rows, columns);
     else
-        cairn__text_add(out, "<p class=\"note\">Pictures need libpng, which was not built into this "
-                             "copy of Cairn.</p>\n");
+        cairn__text_add(out,
+                        "<p class=\"note\">Pictures need libpng, which was not built into this "
+                        "copy of Cairn.</p>\n");
     cairn__text_add(out, "</figure>\n");
 }

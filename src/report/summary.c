@@ -19,16 +19,15 @@ static cairn__text part_of(const cairn__text *out)
     return (cairn__text){.status = out->status, .failed = out->failed};
 }
 
-void cairn__summary_scalar(cairn__text *out, const char *tag, double value)
+void cairn__summary_scalar(cairn__text *out, cairn__text *part, const char *tag, double value)
 {
-    cairn__text part = part_of(out);
-    cairn__wire_string(&part, 1, tag);
-    cairn__wire_float(&part, 2, (float)value);
-    cairn__wire_message(out, SUMMARY_VALUE, &part);
-    cairn__free(part.data);
+    cairn__wire_string(part, 1, tag);
+    cairn__wire_float(part, 2, (float)value);
+    cairn__wire_message(out, SUMMARY_VALUE, part);
 }
 
-/* ---- histograms ------------------------------------------------------------------------------------ */
+/* ---- histograms
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct histogram {
     double low, high, count, sum, squares;
@@ -85,7 +84,8 @@ bool cairn__summary_histogram(cairn__text *out, const char *tag, const float *va
     return true;
 }
 
-/* ---- values that plugins read ---------------------------------------------------------------------- */
+/* ---- values that plugins read
+ * ---------------------------------------------------------------------- */
 
 /* metadata: which plugin the value is for, and what that plugin keeps there. */
 static void metadata(cairn__text *value, const char *plugin, cairn__text *content)
@@ -103,6 +103,7 @@ static void metadata(cairn__text *value, const char *plugin, cairn__text *conten
 /* A tensor of one element: a text, or (NULL) the float 0, which stands for "nothing here". */
 static void tensor(cairn__text *value, const char *text)
 {
+    static const uint8_t zero[4]; /* a packed array of one float */
     cairn__text dim = part_of(value), shape = part_of(value), whole = part_of(value);
     cairn__wire_integer(&dim, 1, 1);
     cairn__wire_message(&shape, 2, &dim);
@@ -111,7 +112,7 @@ static void tensor(cairn__text *value, const char *text)
     if (text)
         cairn__wire_string(&whole, 8, text);
     else
-        cairn__wire_float(&whole, 5, 0);
+        cairn__wire_bytes(&whole, 5, zero, sizeof zero);
     cairn__wire_message(value, 8, &whole);
     cairn__free(dim.data);
     cairn__free(shape.data);
@@ -147,7 +148,8 @@ bool cairn__summary_picture(cairn__text *out, const char *tag, const cairn_repor
     return good;
 }
 
-/* ---- options as hyperparameters -------------------------------------------------------------------- */
+/* ---- options as hyperparameters
+ * -------------------------------------------------------------------- */
 
 /* google.protobuf.Value: number 2, string 3, bool 4. */
 static void option_value(cairn__text *out, const cairn_option *row, const void *options)
@@ -160,9 +162,7 @@ static void option_value(cairn__text *out, const cairn_option *row, const void *
         cairn__wire_double(out, 2, (double)*(const int64_t *)(const void *)at);
         break;
     case CAIRN_OPTION_FLAG: cairn__wire_integer(out, 4, *(const bool *)at); break;
-    default:
-        cairn_option_text(row, options, text, sizeof text);
-        cairn__wire_string(out, 3, text);
+    default: cairn_option_text(row, options, text, sizeof text); cairn__wire_string(out, 3, text);
     }
 }
 

@@ -4,7 +4,7 @@
 
 #include "report/report.h"
 
-/* ---- tables ------------------------------------------------------------------------------------ */
+/* ---- tables --------------------------------------------------------------------------------- */
 
 static bool typed(const cairn_report_column *column, int64_t rows)
 {
@@ -71,9 +71,9 @@ static void csv(cairn__text *out, const cairn_report_column *columns, int64_t co
 }
 
 /* The box that scrolls sideways when a table is wider than the page. */
-static void begin(cairn__text *out, const char *caption)
+static void begin(cairn__text *out, const char *kind, const char *caption)
 {
-    cairn__text_add(out, "<div class=\"scroll\" tabindex=\"0\"><table>\n");
+    cairn__text_add(out, "<div class=\"scroll\" tabindex=\"0\"><table class=\"%s\">\n", kind);
     if (caption) {
         cairn__text_add(out, "<caption>");
         cairn__html(out, caption);
@@ -90,12 +90,13 @@ void cairn_report_table(cairn_report *r, const char *caption, const cairn_report
         if (!columns[c].name || !typed(&columns[c], rows)) {
             cairn__fail(&r->status, CAIRN_ERR_VALUE,
                         "table \"%s\": column %lld needs a name and exactly one of texts, counts "
-                        "and reals", caption ? caption : "", (long long)c);
+                        "and reals",
+                        caption ? caption : "", (long long)c);
             return;
         }
     }
     cairn__text *out = &r->body;
-    begin(out, caption);
+    begin(out, "plain", caption);
     cairn__text_add(out, "<thead><tr>");
     for (int64_t c = 0; c < count; c++) {
         cairn__text_add(out, columns[c].texts ? "<th>" : "<th class=\"n\">");
@@ -113,7 +114,7 @@ void cairn_report_table(cairn_report *r, const char *caption, const cairn_report
     csv(out, columns, count, rows);
 }
 
-/* ---- options ----------------------------------------------------------------------------------- */
+/* ---- options -------------------------------------------------------------------------------- */
 
 /* The default of one row, written as its value is: a table of this row alone describes a struct of
  * this field alone. */
@@ -152,7 +153,7 @@ void cairn_report_options(cairn_report *r, const char *caption, const cairn_opti
 {
     if (!cairn__report_good(r))
         return;
-    begin(&r->body, caption);
+    begin(&r->body, "options", caption);
     cairn__text_add(&r->body, "<thead><tr><th>Option</th><th>Value</th><th>Default</th>"
                               "<th>Meaning</th><th>Source</th></tr></thead>\n<tbody>\n");
     for (const cairn_option *row = table; row->kind; row++)

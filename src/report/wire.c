@@ -1,7 +1,7 @@
 /* Writing protocol buffers: a field is a key (number and kind) and a value.
  *
- * Kinds: 0 a varint (seven bits a byte, lowest first), 1 eight bytes, 2 a length and that many bytes
- * (texts, messages, packed arrays), 5 four bytes. Source: "Encoding", protobuf.dev. */
+ * Kinds: 0 a varint (seven bits a byte, lowest first), 1 eight bytes, 2 a length and that many
+ * bytes (texts, messages, packed arrays), 5 four bytes. Source: "Encoding", protobuf.dev. */
 #include <string.h>
 
 #include "report/report.h"

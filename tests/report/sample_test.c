@@ -27,7 +27,8 @@ static const cairn_option table[] = {
     CAIRN_OPT_END,
 };
 
-/* ---- numbers that look like training ------------------------------------------------------------- */
+/* ---- numbers that look like training
+ * ------------------------------------------------------------- */
 
 static float noise[2 * STEPS];
 static cairn_report_point relu[STEPS], smelu[STEPS], checked[2][CHECKS], few[2][CHECKS];
@@ -44,15 +45,18 @@ static void make_curves(void)
     for (int64_t i = 0; i < STEPS; i++) {
         double t = (double)(i + 1);
         relu[i] = point(i + 1, (2.1 * pow(t / 60 + 1, -0.55) + 0.05) * exp(0.22 * noise[i]));
-        smelu[i] = point(i + 1, (2.2 * pow(t / 60 + 1, -0.62) + 0.04) * exp(0.2 * noise[STEPS + i]));
+        smelu[i] =
+            point(i + 1, (2.2 * pow(t / 60 + 1, -0.62) + 0.04) * exp(0.2 * noise[STEPS + i]));
     }
     for (int64_t i = 0; i < CHECKS; i++) {
         double t = (double)(i + 1) / CHECKS;
         for (int m = 0; m < 2; m++) {
-            double value = (m ? 91.8 : 91.2) - 38 * exp((m ? -6.5 : -5.6) * t) + 0.25 * noise[7 * i + m];
+            double value =
+                (m ? 91.8 : 91.2) - 38 * exp((m ? -6.5 : -5.6) * t) + 0.25 * noise[7 * i + m];
             double width = 0.5 + 3 * exp(-5 * t);
             checked[m][i] = point((i + 1) * EVERY, value);
-            few[m][i] = point((i + 1) * EVERY, (m ? 1.6 : 3.4) + 9 * exp(-4 * t) + 0.15 * noise[9 * i + m]);
+            few[m][i] =
+                point((i + 1) * EVERY, (m ? 1.6 : 3.4) + 9 * exp(-4 * t) + 0.15 * noise[9 * i + m]);
             lower[m][i] = value - width;
             upper[m][i] = value + width;
         }
@@ -67,8 +71,8 @@ static void add_curves(cairn_report *r)
                                            {"SmeLU", CHECKS, checked[1], lower[1], upper[1]}};
     const cairn_report_curve difference[] = {{"ReLU", CHECKS, few[0], NULL, NULL},
                                              {"SmeLU", CHECKS, few[1], NULL, NULL}};
-    cairn_report_curves(r, &(cairn_report_chart){"Training loss", "nats", true, 2, loss,
-                                                 "label noise", 0.04});
+    cairn_report_curves(
+        r, &(cairn_report_chart){"Training loss", "nats", true, 2, loss, "label noise", 0.04});
     cairn_report_curves(r, &(cairn_report_chart){"Accuracy on held-out pictures", "%", false, 2,
                                                  accuracy, NULL, 0});
     cairn_report_paragraph(r, "Two models trained from different seeds are given the same "
@@ -79,14 +83,19 @@ static void add_curves(cairn_report *r)
                                                  "%", false, 2, difference, NULL, 0});
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------- */
+/* ---- the rest
+ * ------------------------------------------------------------------------------------- */
 
 static const cairn_report_claim claims[] = {
-    {"Retraining differs less", "SmeLU lowers the share of answers that differ between two "
-     "trainings, compared with ReLU.", "%", 3.3, 1.6, 1.3, 1.9, "5 seeds, 95 % interval",
+    {"Retraining differs less",
+     "SmeLU lowers the share of answers that differ between two "
+     "trainings, compared with ReLU.",
+     "%", 3.3, 1.6, 1.3, 1.9, "5 seeds, 95 % interval",
      "holds if the whole interval lies below the 3.4 % of ReLU", CAIRN_VERDICT_HOLDS},
-    {"Difference under augmentation", "The advantage remains when training pictures are "
-     "augmented.", "%", 2.6, 2.9, 2.2, 3.6, "5 seeds, 95 % interval", NULL, CAIRN_VERDICT_OPEN},
+    {"Difference under augmentation",
+     "The advantage remains when training pictures are "
+     "augmented.",
+     "%", 2.6, 2.9, 2.2, 3.6, "5 seeds, 95 % interval", NULL, CAIRN_VERDICT_OPEN},
     {"Wide networks", "Wider networks answer less differently than narrow ones at equal accuracy.",
      "%", 1.9, 3.1, 2.8, 3.5, "5 seeds, 95 % interval", NULL, CAIRN_VERDICT_FAILS},
 };
@@ -109,8 +118,8 @@ static void add_tables(cairn_report *r)
 static void add_pictures(cairn_report *r)
 {
     static uint8_t pixels[12][SIDE][SIDE][3];
-    static const char *const captions[] = {"right: 3", "right: 8", "said 4, is 9", "right: 0",
-                                           "right: 7", "said 5, is 6"};
+    static const char *const captions[] = {"right: 3", "right: 8", "said 4, is 9",
+                                           "right: 0", "right: 7", "said 5, is 6"};
     cairn_report_picture pictures[12];
     for (int k = 0; k < 12; k++) {
         for (int y = 0; y < SIDE; y++)
@@ -120,7 +129,8 @@ static void add_pictures(cairn_report *r)
                 for (int c = 0; c < 3; c++)
                     pixels[k][y][x][c] = (uint8_t)(255 * fmin(1, ink * (c == k % 3 ? 1 : 0.82)));
             }
-        pictures[k] = (cairn_report_picture){&pixels[k][0][0][0], SIDE, SIDE, 3, 0, captions[k % 6]};
+        pictures[k] =
+            (cairn_report_picture){&pixels[k][0][0][0], SIDE, SIDE, 3, 0, captions[k % 6]};
     }
     cairn_report_pictures(r, "Pictures from the test set", pictures, 2, 6);
 }
