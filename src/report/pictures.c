@@ -44,7 +44,7 @@ static void grid(cairn_report *r, const cairn_report_picture *pictures, int64_t 
 void cairn_report_pictures(cairn_report *r, const char *caption,
                            const cairn_report_picture *pictures, int64_t rows, int64_t columns)
 {
-    if (!cairn__report_good(r))
+    if (!cairn__report_good(r) || rows < 1 || columns < 1)
         return;
     cairn__text *out = &r->body;
     cairn__text_add(out, "<figure class=\"pictures\">");

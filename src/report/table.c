@@ -84,7 +84,7 @@ static void begin(cairn__text *out, const char *kind, const char *caption)
 void cairn_report_table(cairn_report *r, const char *caption, const cairn_report_column *columns,
                         int64_t count, int64_t rows)
 {
-    if (!cairn__report_good(r))
+    if (!cairn__report_good(r) || count < 1)
         return;
     for (int64_t c = 0; c < count; c++) {
         if (!columns[c].name || !typed(&columns[c], rows)) {

@@ -361,7 +361,7 @@ TEST(out_of_memory_at_every_allocation)
         cairn__alloc_fail_after(0);
         if (cairn__alloc_count() - before < n) {
             CHECK(good);
-            CHECK(n > 20);
+            CHECK(n > 10);
             break;
         }
         CHECK(!good);
