@@ -90,8 +90,7 @@ void cairn_report_claims(cairn_report *r, const cairn_report_claim *claims, int6
     cairn__text_add(&r->body, "</tbody>\n</table></div>\n");
 }
 
-/* ---- the chart of intervals
- * ---------------------------------------------------------------------- */
+/* ---- the chart of intervals ----------------------------------------------------------------- */
 
 static void interval_row(cairn__text *out, const cairn_report_claim *claim)
 {

@@ -18,27 +18,23 @@
 /* Of each curve: rows of the folded table, and what remains on a page of very many curves. */
 enum { TABLE_ROWS = 24, FEWEST_ROWS = 4, FEWEST_POINTS = 16 };
 
-/* ---- taking the caller's data
- * --------------------------------------------------------------------- */
+/* ---- taking the caller's data --------------------------------------------------------------- */
 
 static bool valid(cairn_report *r, const char *title, const cairn_report_curve *curve)
 {
     if (!curve->name || curve->count < 0 || (curve->count && !curve->points))
         return cairn__fail(&r->status, CAIRN_ERR_VALUE,
-                           "chart \"%s\": a curve without name or "
-                           "points",
-                           title);
+                           "chart \"%s\": a curve without name or points", title);
     if (!curve->lower != !curve->upper)
         return cairn__fail(&r->status, CAIRN_ERR_VALUE,
-                           "chart \"%s\": the band of curve \"%s\" has "
-                           "one side, expected both or none",
+                           "chart \"%s\": the band of curve \"%s\" has one side, expected both or "
+                           "none",
                            title, curve->name);
     for (int64_t i = 1; i < curve->count; i++)
         if (curve->points[i].step < curve->points[i - 1].step)
             return cairn__fail(&r->status, CAIRN_ERR_VALUE,
-                               "chart \"%s\": curve \"%s\" goes from "
-                               "step %lld back to %lld",
-                               title, curve->name, (long long)curve->points[i - 1].step,
+                               "chart \"%s\": curve \"%s\" goes from step %lld back to %lld", title,
+                               curve->name, (long long)curve->points[i - 1].step,
                                (long long)curve->points[i].step);
     return true;
 }
@@ -101,8 +97,7 @@ static cairn__chart *taken(cairn_report *r, const cairn_report_chart *given)
     return cairn_ok(&r->status) ? chart : NULL;
 }
 
-/* ---- the page's data
- * -------------------------------------------------------------------------------- */
+/* ---- the page's data ------------------------------------------------------------------------ */
 
 /* Examples for each step, if that is the same whole number throughout; else 0. */
 static int64_t examples_per_step(const cairn_report_curve *curve)
@@ -215,8 +210,7 @@ static void json(const cairn__chart *chart, int64_t limit, cairn__text *page)
     cairn__text_add(page, "\n]}</script>\n");
 }
 
-/* ---- the folded table
- * ---------------------------------------------------------------------------------- */
+/* ---- the folded table ----------------------------------------------------------------------- */
 
 static void table_row(cairn__text *out, const cairn_report_curve *curve, int64_t i)
 {
@@ -245,8 +239,8 @@ static void table_row(cairn__text *out, const cairn_report_curve *curve, int64_t
 static void numbers(const cairn__chart *chart, int64_t most, cairn__text *out)
 {
     cairn__text_add(out, "<div class=\"scroll tall\" tabindex=\"0\"><table>\n<thead><tr><th>Curve"
-                         "</th><th class=\"n\">Step</th><th class=\"n\">Examples</th>"
-                         "<th class=\"n\">Seconds</th><th class=\"n\">");
+                         "</th><th class=\"n\">Step</th><th class=\"n\">Examples</th><th "
+                         "class=\"n\">Seconds</th><th class=\"n\">");
     const char *axis = chart->data.axis;
     cairn__html(out, axis && axis[0] ? axis : "Value");
     cairn__text_add(out, "</th></tr></thead>\n<tbody>\n");
@@ -259,8 +253,7 @@ static void numbers(const cairn__chart *chart, int64_t most, cairn__text *out)
     cairn__text_add(out, "</tbody>\n</table></div>\n");
 }
 
-/* ---- both, and the figure around them
- * ---------------------------------------------------------------------------------------- */
+/* ---- both, and the figure around them ------------------------------------------------------- */
 
 int64_t cairn__chart_numbers(const cairn__chart *chart)
 {

@@ -33,8 +33,7 @@ static bool good(const cairn_events *e)
     return e && cairn_ok(&e->status);
 }
 
-/* ---- one event
- * ------------------------------------------------------------------------------------- */
+/* ---- one event ------------------------------------------------------------------------------ */
 
 static void begin(cairn_events *e, double time, int64_t step)
 {
@@ -74,8 +73,7 @@ static void write_summary(cairn_events *e, double time, int64_t step)
     end(e);
 }
 
-/* ---- opening and closing
- * ----------------------------------------------------------------------------- */
+/* ---- opening and closing -------------------------------------------------------------------- */
 
 /* TensorBoard reads the files of a directory in the order of their names, so the time comes first;
  * the number tells apart files of one process and second. */
@@ -156,8 +154,7 @@ bool cairn_events_close(cairn_events *e, cairn_status *status)
     return fine;
 }
 
-/* ---- what can be written
- * ------------------------------------------------------------------------------- */
+/* ---- what can be written -------------------------------------------------------------------- */
 
 void cairn_events_scalar(cairn_events *e, const char *tag, int64_t step, double value)
 {

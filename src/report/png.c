@@ -11,18 +11,15 @@ static bool valid(const cairn_report_picture *p, cairn_status *status)
 {
     if (p->channels != 1 && p->channels != 3)
         return cairn__fail(status, CAIRN_ERR_VALUE,
-                           "picture with %lld channels, expected 1 (grey) "
-                           "or 3 (red, green, blue)",
+                           "picture with %lld channels, expected 1 (grey) or 3 (red, green, blue)",
                            (long long)p->channels);
     if (p->width < 1 || p->height < 1 || p->width > LONGEST_SIDE || p->height > LONGEST_SIDE)
         return cairn__fail(status, CAIRN_ERR_VALUE,
-                           "picture of %lld by %lld pixels, expected 1 to "
-                           "%d a side",
+                           "picture of %lld by %lld pixels, expected 1 to %d a side",
                            (long long)p->width, (long long)p->height, LONGEST_SIDE);
     if (p->stride && p->stride < p->width * p->channels)
         return cairn__fail(status, CAIRN_ERR_VALUE,
-                           "picture rows of %lld bytes that are %lld bytes "
-                           "apart",
+                           "picture rows of %lld bytes that are %lld bytes apart",
                            (long long)(p->width * p->channels), (long long)p->stride);
     return true;
 }

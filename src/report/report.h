@@ -24,8 +24,7 @@ bool cairn__report_good(const cairn_report *r);
 /* Adds the whole page. */
 void cairn__report_page(const cairn_report *r, cairn__text *page);
 
-/* ---- curves: thin.c, curves.c
- * -------------------------------------------------------------------- */
+/* ---- curves: thin.c, curves.c --------------------------------------------------------------- */
 
 /* The most points of a curve, and the most numbers of all curves of a page together. */
 enum { CAIRN__CURVE_POINTS = 2000, CAIRN__PAGE_NUMBERS = 50000 };
@@ -60,8 +59,7 @@ void cairn__chart_html(const cairn__chart *chart, double share, cairn__text *pag
  * table, closes the fold, adds the data as JSON, and closes the figure. */
 void cairn__figure_begin(cairn_report *r, const char *kind, const char *title, const char *label);
 
-/* ---- writing HTML, JSON and numbers: escape.c
- * ---------------------------------------------------- */
+/* ---- writing HTML, JSON and numbers: escape.c ----------------------------------------------- */
 
 void cairn__html(cairn__text *out, const char *text);
 void cairn__html_format(cairn__text *out, const char *format, va_list arguments);
@@ -83,14 +81,12 @@ bool cairn__png_built_in(void);
 /* Checks the picture and adds it to `out` as a PNG file. Errors: CAIRN_ERR_VALUE, _MEMORY. */
 bool cairn__png_encode(const cairn_report_picture *picture, cairn__text *out, cairn_status *status);
 
-/* ---- files: file.c
- * ------------------------------------------------------------------------------- */
+/* ---- files: file.c -------------------------------------------------------------------------- */
 
 /* Writes n bytes to `path`, whole or not at all. Errors: CAIRN_ERR_FILE. */
 bool cairn__replace_file(const char *path, const void *bytes, size_t n, cairn_status *status);
 
-/* ---- events: crc32c.c, wire.c, summary.c
- * ----------------------------------------------------------- */
+/* ---- events: crc32c.c, wire.c, summary.c ---------------------------------------------------- */
 
 /* CRC-32C (Castagnoli) of n bytes, and the form in which record files keep it. */
 uint32_t cairn__crc32c(const void *bytes, size_t n);
@@ -118,8 +114,7 @@ bool cairn__summary_picture(cairn__text *out, const char *tag, const cairn_repor
 void cairn__summary_options(cairn__text *out, double wall_time, const cairn_option *table,
                             const void *options);
 
-/* ---- terminal: sparkline.c
- * ------------------------------------------------------------------------ */
+/* ---- terminal: sparkline.c ------------------------------------------------------------------ */
 
 /* Draws n values as `width` block characters, each the mean of its share, from the smallest to the
  * largest; a share without a finite value is a space. */

@@ -26,8 +26,7 @@ void cairn__summary_scalar(cairn__text *out, cairn__text *part, const char *tag,
     cairn__wire_message(out, SUMMARY_VALUE, part);
 }
 
-/* ---- histograms
- * ------------------------------------------------------------------------------------ */
+/* ---- histograms ----------------------------------------------------------------------------- */
 
 typedef struct histogram {
     double low, high, count, sum, squares;
@@ -84,8 +83,7 @@ bool cairn__summary_histogram(cairn__text *out, const char *tag, const float *va
     return true;
 }
 
-/* ---- values that plugins read
- * ---------------------------------------------------------------------- */
+/* ---- values that plugins read --------------------------------------------------------------- */
 
 /* metadata: which plugin the value is for, and what that plugin keeps there. */
 static void metadata(cairn__text *value, const char *plugin, cairn__text *content)
@@ -148,8 +146,7 @@ bool cairn__summary_picture(cairn__text *out, const char *tag, const cairn_repor
     return good;
 }
 
-/* ---- options as hyperparameters
- * -------------------------------------------------------------------- */
+/* ---- options as hyperparameters ------------------------------------------------------------- */
 
 /* google.protobuf.Value: number 2, string 3, bool 4. */
 static void option_value(cairn__text *out, const cairn_option *row, const void *options)

@@ -103,8 +103,7 @@ TEST(long_messages_have_long_lengths)
     cairn__free(text.data);
 }
 
-/* ---- whole files
- * --------------------------------------------------------------------------------- */
+/* ---- whole files ---------------------------------------------------------------------------- */
 
 static void write_everything(cairn_events *e)
 {

@@ -27,8 +27,7 @@ static const cairn_option table[] = {
     CAIRN_OPT_END,
 };
 
-/* ---- numbers that look like training
- * ------------------------------------------------------------- */
+/* ---- numbers that look like training -------------------------------------------------------- */
 
 static float noise[2 * STEPS];
 static cairn_report_point relu[STEPS], smelu[STEPS], checked[2][CHECKS], few[2][CHECKS];
@@ -83,8 +82,7 @@ static void add_curves(cairn_report *r)
                                                  "%", false, 2, difference, NULL, 0});
 }
 
-/* ---- the rest
- * ------------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------- */
 
 static const cairn_report_claim claims[] = {
     {"Retraining differs less",
