@@ -11,7 +11,7 @@
  *     cairn_loader_options batches = cairn_loader_defaults();
  *     cairn_dataset *digits = cairn_dataset_open("/usr/share/datasets/fashion-mnist", &options,
  *                                                &status);
- *     cairn_loader *loader = cairn_loader_new(digits, CAIRN_TRAIN, &batches, &status);
+ *     cairn_loader *loader = cairn_loader_new(digits, CAIRN_SPLIT_TRAIN, &batches, &status);
  *     const cairn_batch *batch;
  *     while ((batch = cairn_loader_next(loader, &status)))
  *         ...                                  one epoch: batch->x [128,784], batch->label [128]
@@ -76,12 +76,12 @@ CAIRN_API size_t cairn_field_bytes(const cairn_field *field);
 
 /* ---- 2. data sets --------------------------------------------------------------------------- */
 
-typedef enum cairn_split { CAIRN_TRAIN, CAIRN_TEST } cairn_split;
+typedef enum cairn_split { CAIRN_SPLIT_TRAIN, CAIRN_SPLIT_TEST } cairn_split;
 
 typedef enum cairn_csv_header {
-    CAIRN_HEADER_AUTO, /* the first line is a header if none of its cells is a number */
-    CAIRN_HEADER_YES,
-    CAIRN_HEADER_NO
+    CAIRN_CSV_HEADER_AUTO, /* the first line is a header if none of its cells is a number */
+    CAIRN_CSV_HEADER_YES,
+    CAIRN_CSV_HEADER_NO
 } cairn_csv_header;
 
 typedef struct cairn_data_options {
@@ -159,8 +159,8 @@ CAIRN_API void cairn_description_free(char *text);
 /* ---- 3. loaders ----------------------------------------------------------------------------- */
 
 typedef enum cairn_loader_layout {
-    CAIRN_LAYOUT_FLAT,  /* x [B, product of an item's sizes] */
-    CAIRN_LAYOUT_STORED /* x [B, an item's sizes as stored], such as [B,28,28] */
+    CAIRN_LOADER_FLAT,  /* x [B, product of an item's sizes] */
+    CAIRN_LOADER_STORED /* x [B, an item's sizes as stored], such as [B,28,28] */
 } cairn_loader_layout;
 
 typedef struct cairn_loader_options {

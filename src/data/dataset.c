@@ -23,7 +23,7 @@ const cairn_option cairn__data_table[] = {
                    "(if empty: label or class where there is one)",
                    ""),
     CAIRN_OPT_CHOICE(
-        cairn_data_options, header, CAIRN_HEADER_AUTO, headers,
+        cairn_data_options, header, CAIRN_CSV_HEADER_AUTO, headers,
         "first line of a CSV file is a header (auto: if none of its cells is a number)", ""),
     CAIRN_OPT_COUNT(cairn_data_options, limit, 0, 0, 1e15,
                     "use only so many training items (0: all)", ""),
@@ -147,16 +147,16 @@ static bool read_directory(cairn_dataset *d, const cairn_data_options *options,
     static const char *const test[] = {"t10k-images", "t10k-labels"};
     cairn_field(*f)[CAIRN__MOST_FIELDS] = d->fields;
     d->kind = "directory of IDX files";
-    if (!read_split(d, CAIRN_TRAIN, train, false, options, status) ||
-        !read_split(d, CAIRN_TEST, test, true, options, status))
+    if (!read_split(d, CAIRN_SPLIT_TRAIN, train, false, options, status) ||
+        !read_split(d, CAIRN_SPLIT_TEST, test, true, options, status))
         return false;
-    d->count = f[CAIRN_TRAIN][1].data ? 2 : 1;
-    if (!f[CAIRN_TEST][0].data)
+    d->count = f[CAIRN_SPLIT_TRAIN][1].data ? 2 : 1;
+    if (!f[CAIRN_SPLIT_TEST][0].data)
         return true;
-    if (!f[CAIRN_TEST][1].data != !f[CAIRN_TRAIN][1].data)
+    if (!f[CAIRN_SPLIT_TEST][1].data != !f[CAIRN_SPLIT_TRAIN][1].data)
         return cairn__fail(status, CAIRN_ERR_FORMAT, "%s: labels for the %s split only", d->path,
-                           f[CAIRN_TRAIN][1].data ? "train" : "t10k");
-    if (!same_items(&f[CAIRN_TRAIN][0], &f[CAIRN_TEST][0]))
+                           f[CAIRN_SPLIT_TRAIN][1].data ? "train" : "t10k");
+    if (!same_items(&f[CAIRN_SPLIT_TRAIN][0], &f[CAIRN_SPLIT_TEST][0]))
         return cairn__fail(status, CAIRN_ERR_FORMAT,
                            "%s: items of the t10k split differ from those of the train split in "
                            "type or size",
@@ -169,7 +169,7 @@ static bool read_directory(cairn_dataset *d, const cairn_data_options *options,
 static bool read_bytes(cairn_dataset *d, const void *bytes, size_t size,
                        const cairn_data_options *options, cairn_status *status)
 {
-    cairn_field *fields = d->fields[CAIRN_TRAIN];
+    cairn_field *fields = d->fields[CAIRN_SPLIT_TRAIN];
     cairn__table table;
     if (cairn__is_idx(bytes, size)) {
         d->kind = "IDX file";
@@ -234,7 +234,7 @@ static cairn_dataset *new_dataset(const char *path, cairn_status *status)
 static cairn_dataset *finish(cairn_dataset *d, bool good, const cairn_data_options *options,
                              cairn_status *status)
 {
-    if (good && d->fields[CAIRN_TRAIN][0].shape[0] == 0)
+    if (good && d->fields[CAIRN_SPLIT_TRAIN][0].shape[0] == 0)
         good = cairn__fail(status, CAIRN_ERR_FORMAT, "%s: holds no items", d->path);
     if (good && cairn__split(d, options, status)) {
         if (!d->names)
@@ -327,6 +327,6 @@ const char *cairn_dataset_class_name(const cairn_dataset *d, int64_t index)
 
 const char *cairn_dataset_column_name(const cairn_dataset *d, int64_t index)
 {
-    bool known = d->columns && index >= 0 && index < d->fields[CAIRN_TRAIN][0].shape[1];
+    bool known = d->columns && index >= 0 && index < d->fields[CAIRN_SPLIT_TRAIN][0].shape[1];
     return known ? d->columns[index] : NULL;
 }

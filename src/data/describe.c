@@ -98,7 +98,7 @@ static void say_counts(cairn__text *out, const summary *s, const int64_t *counts
 
 static void say_columns(cairn__text *out, const cairn_dataset *d)
 {
-    int64_t n = d->columns ? d->fields[CAIRN_TRAIN][0].shape[1] : 0;
+    int64_t n = d->columns ? d->fields[CAIRN_SPLIT_TRAIN][0].shape[1] : 0;
     int64_t listed = CAIRN__MIN(n, (int64_t)MOST_LISTED);
     for (int64_t i = 0; i < listed; i++)
         cairn__text_add(out, "%s%s", i ? ", " : "  columns of x: ", d->columns[i]);
@@ -194,7 +194,8 @@ char *cairn_dataset_describe_json(const cairn_dataset *d, cairn_status *status)
     cairn__json_add_string(&out, d->path);
     cairn__text_add(&out, ", \"kind\": \"%s\", \"classes\": %lld", d->kind, (long long)d->classes);
     json_names(&out, "class_names", d->names, d->classes);
-    json_names(&out, "columns", d->columns, d->columns ? d->fields[CAIRN_TRAIN][0].shape[1] : 0);
+    json_names(&out, "columns", d->columns,
+               d->columns ? d->fields[CAIRN_SPLIT_TRAIN][0].shape[1] : 0);
     cairn__text_add(&out, ", \"splits\": [");
     for (int split = 0; split < CAIRN__SPLITS; split++)
         json_split(&out, &s, split);

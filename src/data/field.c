@@ -58,6 +58,10 @@ int64_t cairn__item_elements(const cairn_field *field)
 
 /* ---- kernels, one pair for each type that the readers make ---------------------------------- */
 
+/* Sums are kept 2^64 times too small, so that no number of large f64 values can overflow. A power
+ * of two costs no precision: the sum of integers stays exact. */
+static const double scale = 0x1p64;
+
 static void add_to(cairn__measure *m, double value)
 {
     if (!isfinite(value)) {
@@ -66,9 +70,8 @@ static void add_to(cairn__measure *m, double value)
     }
     m->least = m->finite == 0 ? value : fmin(m->least, value);
     m->greatest = m->finite == 0 ? value : fmax(m->greatest, value);
+    m->mean += value / scale;
     m->finite++;
-    /* A running mean cannot overflow, which a sum of large f64 values could. */
-    m->mean += (value - m->mean) / (double)m->finite;
 }
 
 #define KERNELS(name, type, divisor)                                                               \
@@ -111,5 +114,7 @@ cairn__measure cairn__measure_field(const cairn_field *field)
     cairn__measure m = {0};
     if (kernels[field->type].measure)
         kernels[field->type].measure(field->data, cairn_field_elements(field), &m);
+    if (m.finite > 0)
+        m.mean = m.mean / (double)m.finite * scale;
     return m;
 }

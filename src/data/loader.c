@@ -24,7 +24,7 @@ const cairn_option cairn__loader_table[] = {
     CAIRN_OPT_FLAG(cairn_loader_options, drop_last, false,
                    "leave out the items at the end of an epoch that do not fill a batch", ""),
     CAIRN_OPT_FLAG(cairn_loader_options, prefetch, true, "prepare the next batch in a thread", ""),
-    CAIRN_OPT_CHOICE(cairn_loader_options, layout, CAIRN_LAYOUT_FLAT, layouts,
+    CAIRN_OPT_CHOICE(cairn_loader_options, layout, CAIRN_LOADER_FLAT, layouts,
                      "an item as one row of numbers, or in its stored shape", ""),
     CAIRN_OPT_END,
 };
@@ -182,7 +182,7 @@ static bool start_slot(cairn_loader *l, slot *s, cairn_status *status)
     s->batch.x = s->x;
     s->batch.items = s->items;
     s->batch.label = s->label;
-    if (l->options.layout == CAIRN_LAYOUT_FLAT) {
+    if (l->options.layout == CAIRN_LOADER_FLAT) {
         s->batch.rank = 2;
         s->batch.shape[1] = l->width;
     } else {

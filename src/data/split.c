@@ -30,9 +30,9 @@ static bool divide(cairn_dataset *d, const unsigned char *marks, int64_t n_test,
                    cairn_status *status)
 {
     for (int i = 0; i < d->count; i++) {
-        cairn_field *all = &d->fields[CAIRN_TRAIN][i], train;
+        cairn_field *all = &d->fields[CAIRN_SPLIT_TRAIN][i], train;
         int64_t n_train = all->shape[0] - n_test;
-        if (!gather(all, marks, 1, n_test, &d->fields[CAIRN_TEST][i], status) ||
+        if (!gather(all, marks, 1, n_test, &d->fields[CAIRN_SPLIT_TEST][i], status) ||
             !gather(all, marks, 0, n_train, &train, status))
             return false;
         cairn__free((void *)all->data);
@@ -43,7 +43,7 @@ static bool divide(cairn_dataset *d, const unsigned char *marks, int64_t n_test,
 
 static bool draw(cairn_dataset *d, const cairn_data_options *options, cairn_status *status)
 {
-    int64_t n = d->fields[CAIRN_TRAIN][0].shape[0];
+    int64_t n = d->fields[CAIRN_SPLIT_TRAIN][0].shape[0];
     int64_t n_test = (int64_t)(options->test_fraction * (double)n);
     int64_t *order = cairn__alloc((size_t)n, sizeof *order, status);
     unsigned char *marks = cairn__alloc((size_t)n, 1, status);
@@ -62,10 +62,10 @@ static bool draw(cairn_dataset *d, const cairn_data_options *options, cairn_stat
 
 bool cairn__split(cairn_dataset *d, const cairn_data_options *options, cairn_status *status)
 {
-    if (!d->fields[CAIRN_TEST][0].data && !draw(d, options, status))
+    if (!d->fields[CAIRN_SPLIT_TEST][0].data && !draw(d, options, status))
         return false;
     for (int i = 0; i < d->count && options->limit > 0; i++) {
-        int64_t *n = &d->fields[CAIRN_TRAIN][i].shape[0];
+        int64_t *n = &d->fields[CAIRN_SPLIT_TRAIN][i].shape[0];
         *n = CAIRN__MIN(*n, options->limit);
     }
     return true;

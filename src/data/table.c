@@ -81,8 +81,8 @@ static bool fail_cell(import *in, size_t column, const char *expected)
 static bool is_header(const import *in)
 {
     double ignored;
-    if (in->options->header != CAIRN_HEADER_AUTO)
-        return in->options->header == CAIRN_HEADER_YES;
+    if (in->options->header != CAIRN_CSV_HEADER_AUTO)
+        return in->options->header == CAIRN_CSV_HEADER_YES;
     for (size_t i = 0; i < in->csv.columns; i++)
         if (number(in, cairn__csv_cell(&in->csv, i), &ignored))
             return false;

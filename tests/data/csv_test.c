@@ -73,7 +73,7 @@ static cairn_dataset *open_text(const char *text, const char *label, int header,
 
 static void check_x(const cairn_dataset *d, int64_t rows, int64_t columns, const float *values)
 {
-    const cairn_field *x = d ? cairn_dataset_field(d, CAIRN_TRAIN, "x") : NULL;
+    const cairn_field *x = d ? cairn_dataset_field(d, CAIRN_SPLIT_TRAIN, "x") : NULL;
     if (!CHECK(x && x->rank == 2 && x->shape[0] == rows && x->shape[1] == columns))
         return;
     CHECK(memcmp(x->data, values, cairn_field_bytes(x)) == 0);
@@ -81,7 +81,7 @@ static void check_x(const cairn_dataset *d, int64_t rows, int64_t columns, const
 
 static void check_labels(const cairn_dataset *d, int64_t rows, const int32_t *values)
 {
-    const cairn_field *label = d ? cairn_dataset_field(d, CAIRN_TRAIN, "label") : NULL;
+    const cairn_field *label = d ? cairn_dataset_field(d, CAIRN_SPLIT_TRAIN, "label") : NULL;
     if (!CHECK(label && label->type == CAIRN_DATA_I32 && label->shape[0] == rows))
         return;
     for (int64_t i = 0; i < rows; i++)
@@ -92,7 +92,7 @@ TEST(text_labels_are_numbered_in_the_order_of_their_bytes)
 {
     cairn_status status;
     cairn_dataset *d = open_text("height,Class,width\n1.5,dog,2\n 0.5 ,cat,-3e2\n7,dog,0\n", "",
-                                 CAIRN_HEADER_AUTO, &status);
+                                 CAIRN_CSV_HEADER_AUTO, &status);
     CHECK_OK(status);
     check_x(d, 3, 2, (float[]){1.5f, 2, 0.5f, -300, 7, 0});
     check_labels(d, 3, (int32_t[]){1, 0, 1});
@@ -108,11 +108,11 @@ TEST(text_labels_are_numbered_in_the_order_of_their_bytes)
 TEST(integer_labels_stay_as_they_are)
 {
     cairn_status status;
-    cairn_dataset *d = open_text("x,label\n1,7\n2,0\n", "", CAIRN_HEADER_AUTO, &status);
+    cairn_dataset *d = open_text("x,label\n1,7\n2,0\n", "", CAIRN_CSV_HEADER_AUTO, &status);
     check_labels(d, 2, (int32_t[]){7, 0});
     CHECK_INT(cairn_dataset_classes(d), 8);
     cairn_dataset_free(d);
-    d = open_text("x,label\n1,-1\n2,1\n", "", CAIRN_HEADER_AUTO, &status);
+    d = open_text("x,label\n1,-1\n2,1\n", "", CAIRN_CSV_HEADER_AUTO, &status);
     check_labels(d, 2, (int32_t[]){-1, 1});
     CHECK_INT(cairn_dataset_classes(d), 0);
     cairn_dataset_free(d);
@@ -122,21 +122,21 @@ TEST(the_label_column_can_be_chosen)
 {
     cairn_status status;
     const char *text = "5.1,3.5,setosa\n7,3.2,versicolor\n";
-    cairn_dataset *d = open_text(text, "last", CAIRN_HEADER_AUTO, &status);
+    cairn_dataset *d = open_text(text, "last", CAIRN_CSV_HEADER_AUTO, &status);
     CHECK_OK(status);
     check_x(d, 2, 2, (float[]){5.1f, 3.5f, 7, 3.2f});
     check_labels(d, 2, (int32_t[]){0, 1});
     CHECK(!cairn_dataset_column_name(d, 0));
     cairn_dataset_free(d);
-    d = open_text(text, "3", CAIRN_HEADER_NO, &status);
+    d = open_text(text, "3", CAIRN_CSV_HEADER_NO, &status);
     check_labels(d, 2, (int32_t[]){0, 1});
     cairn_dataset_free(d);
-    d = open_text("a,label\n1,2\n", "none", CAIRN_HEADER_AUTO, &status);
+    d = open_text("a,label\n1,2\n", "none", CAIRN_CSV_HEADER_AUTO, &status);
     check_x(d, 1, 2, (float[]){1, 2});
-    CHECK(!cairn_dataset_field(d, CAIRN_TRAIN, "label"));
-    CHECK(!cairn_dataset_field_at(d, CAIRN_TRAIN, 1));
+    CHECK(!cairn_dataset_field(d, CAIRN_SPLIT_TRAIN, "label"));
+    CHECK(!cairn_dataset_field_at(d, CAIRN_SPLIT_TRAIN, 1));
     cairn_dataset_free(d);
-    d = open_text("1,2\n3,4\n", "", CAIRN_HEADER_YES, &status);
+    d = open_text("1,2\n3,4\n", "", CAIRN_CSV_HEADER_YES, &status);
     check_x(d, 1, 2, (float[]){3, 4});
     CHECK_TEXT(cairn_dataset_column_name(d, 0), "1");
     cairn_dataset_free(d);
@@ -172,7 +172,7 @@ TEST(sentences_name_line_and_column)
          "a.csv:1: the label is the only column, expected numbers beside it"},
         {"a,target\n1,2\n", "tarjet", 0, CAIRN_ERR_NAME,
          "a.csv: no column 'tarjet' for the labels; did you mean 'target'?"},
-        {"1,2\n", "3", CAIRN_HEADER_NO, CAIRN_ERR_NAME,
+        {"1,2\n", "3", CAIRN_CSV_HEADER_NO, CAIRN_ERR_NAME,
          "a.csv: no column '3' for the labels, expected a number from 1 to 2, last or none"},
     };
     for (size_t i = 0; i < CAIRN__COUNT(rows); i++) {
@@ -188,7 +188,7 @@ TEST(numbers_have_a_point_in_any_locale)
     cairn_status status;
     if (!setlocale(LC_ALL, "de_DE.UTF-8"))
         printf("    skipped in part: no locale with a decimal comma\n");
-    cairn_dataset *d = open_text("1.5,2\n", "", CAIRN_HEADER_NO, &status);
+    cairn_dataset *d = open_text("1.5,2\n", "", CAIRN_CSV_HEADER_NO, &status);
     check_x(d, 1, 2, (float[]){1.5f, 2});
     char *json = cairn_dataset_describe_json(d, &status);
     CHECK_CONTAINS(json, "\"mean\": 1.75");
@@ -203,7 +203,7 @@ TEST(too_many_different_labels_are_a_wrong_column)
     cairn__text text = {0};
     for (int i = 0; i <= 65536; i++)
         cairn__text_add(&text, "1,n%d\n", i);
-    CHECK(!open_text(text.data, "2", CAIRN_HEADER_NO, &status));
+    CHECK(!open_text(text.data, "2", CAIRN_CSV_HEADER_NO, &status));
     CHECK_TEXT(status.message,
                "a.csv:65537: more than 65536 different labels: is column 2 the right one?");
     cairn__free(text.data);
@@ -216,7 +216,7 @@ TEST(out_of_memory_at_each_allocation)
         int64_t before = cairn__alloc_count();
         cairn__alloc_fail_after(fail);
         cairn_dataset *d =
-            open_text("a,label,c\n1,x,2\n3,y,\"4\"\n5,z,6\n", "", CAIRN_HEADER_AUTO, &status);
+            open_text("a,label,c\n1,x,2\n3,y,\"4\"\n5,z,6\n", "", CAIRN_CSV_HEADER_AUTO, &status);
         cairn__alloc_fail_after(0);
         if (d) {
             cairn_dataset_free(d);

@@ -57,14 +57,14 @@ TEST(a_directory_of_idx_files)
     CHECK_OK(status);
     if (!d)
         return;
-    CHECK_INT(cairn_dataset_count(d, CAIRN_TRAIN), 10);
-    CHECK_INT(cairn_dataset_count(d, CAIRN_TEST), 4);
-    const cairn_field *image = cairn_dataset_field(d, CAIRN_TEST, "image");
+    CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TRAIN), 10);
+    CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TEST), 4);
+    const cairn_field *image = cairn_dataset_field(d, CAIRN_SPLIT_TEST, "image");
     CHECK(image && image->rank == 3 && image->shape[0] == 4 && image->shape[2] == 3);
-    CHECK(image == cairn_dataset_field_at(d, CAIRN_TEST, 0));
+    CHECK(image == cairn_dataset_field_at(d, CAIRN_SPLIT_TEST, 0));
     CHECK_INT(cairn_dataset_classes(d), 10);
     CHECK(!cairn_dataset_class_name(d, 0));
-    CHECK(!cairn_dataset_field(d, CAIRN_TRAIN, "x"));
+    CHECK(!cairn_dataset_field(d, CAIRN_SPLIT_TRAIN, "x"));
     cairn_dataset_free(d);
 }
 
@@ -100,8 +100,8 @@ TEST(labels_may_be_absent)
     CHECK_OK(status);
     if (!d)
         return;
-    CHECK_INT(cairn_dataset_count(d, CAIRN_TRAIN), 9);
-    CHECK_INT(cairn_dataset_count(d, CAIRN_TEST), 1);
+    CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TRAIN), 9);
+    CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TEST), 1);
     CHECK_INT(cairn_dataset_classes(d), 0);
     cairn_dataset_free(d);
 }
@@ -118,8 +118,8 @@ TEST(single_files_are_told_apart_by_their_bytes)
     cairn_dataset *two = open_path(test_path("two"), &status);
     CHECK_OK(status);
     if (one && two) {
-        CHECK_INT(cairn_dataset_field(one, CAIRN_TRAIN, "x")->type, CAIRN_DATA_U8);
-        CHECK_INT(cairn_dataset_field(two, CAIRN_TRAIN, "x")->type, CAIRN_DATA_F32);
+        CHECK_INT(cairn_dataset_field(one, CAIRN_SPLIT_TRAIN, "x")->type, CAIRN_DATA_U8);
+        CHECK_INT(cairn_dataset_field(two, CAIRN_SPLIT_TRAIN, "x")->type, CAIRN_DATA_F32);
     }
     cairn_dataset_free(one);
     cairn_dataset_free(two);
@@ -141,8 +141,8 @@ TEST(the_drawn_test_split_is_a_partition)
         cairn_dataset *d = cairn_dataset_parse(text.data, text.length, "n.csv", &options, &status);
         CHECK_OK(status);
         int seen[100] = {0};
-        CHECK_INT(cairn_dataset_count(d, CAIRN_TRAIN), 75);
-        CHECK_INT(cairn_dataset_count(d, CAIRN_TEST), 25);
+        CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TRAIN), 75);
+        CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TEST), 25);
         for (int split = 0; split < 2; split++) {
             const float *x = cairn_dataset_field(d, (cairn_split)split, "x")->data;
             const int32_t *label = cairn_dataset_field(d, (cairn_split)split, "label")->data;
@@ -154,7 +154,8 @@ TEST(the_drawn_test_split_is_a_partition)
         }
         for (int i = 0; i < 100; i++)
             CHECK_INT(seen[i], 1);
-        memcpy(drawn[seed - 1], cairn_dataset_field(d, CAIRN_TEST, "x")->data, sizeof drawn[0]);
+        memcpy(drawn[seed - 1], cairn_dataset_field(d, CAIRN_SPLIT_TEST, "x")->data,
+               sizeof drawn[0]);
         cairn_dataset_free(d);
     }
     CHECK(memcmp(drawn[0], drawn[1], sizeof drawn[0]) != 0);
@@ -170,8 +171,8 @@ TEST(the_limit_keeps_the_first_training_items)
     const char *text = "1,2\n3,4\n5,6\n";
     cairn_dataset *d = cairn_dataset_parse(text, strlen(text), "n.csv", &options, &status);
     CHECK_OK(status);
-    CHECK_INT(cairn_dataset_count(d, CAIRN_TRAIN), 2);
-    CHECK_INT(cairn_dataset_count(d, CAIRN_TEST), 0);
+    CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TRAIN), 2);
+    CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TEST), 0);
     cairn_dataset_free(d);
 }
 

@@ -114,3 +114,13 @@ TEST(no_items_is_a_valid_file)
     CHECK_INT(cairn_field_bytes(&field), 0);
     cairn__free((void *)field.data);
 }
+
+TEST(a_mean_is_exact_and_does_not_overflow)
+{
+    double large[3] = {1.5e308, 1.5e308, 1.5e308};
+    int32_t labels[] = {0, 1, 2, 3, 4, 7};
+    cairn_field f = {"x", CAIRN_DATA_F64, 1, {3}, large};
+    CHECK(cairn__measure_field(&f).mean == 1.5e308);
+    f = (cairn_field){"label", CAIRN_DATA_I32, 1, {6}, labels};
+    CHECK(cairn__measure_field(&f).mean == 17.0 / 6);
+}

@@ -13,7 +13,7 @@ static cairn_loader *start(const cairn_dataset *d, int64_t seed, bool drop_last,
     options.seed = seed;
     options.drop_last = drop_last;
     options.prefetch = prefetch;
-    cairn_loader *l = cairn_loader_new(d, CAIRN_TRAIN, &options, &status);
+    cairn_loader *l = cairn_loader_new(d, CAIRN_SPLIT_TRAIN, &options, &status);
     CHECK_OK(status);
     return l;
 }
@@ -91,7 +91,7 @@ TEST(without_shuffling_items_come_in_order)
     cairn_dataset *d = sample_numbers(ITEMS);
     cairn_loader_options options = cairn_loader_defaults();
     options.shuffle = false;
-    cairn_loader *l = cairn_loader_new(d, CAIRN_TRAIN, &options, &status);
+    cairn_loader *l = cairn_loader_new(d, CAIRN_SPLIT_TRAIN, &options, &status);
     const cairn_batch *b = cairn_loader_next(l, &status);
     for (int64_t i = 0; b && i < b->size; i++)
         CHECK_INT(b->items[i], i);
@@ -199,7 +199,7 @@ TEST(pictures_are_scaled_and_keep_their_shape_if_asked)
     options.batch = 2;
     for (int layout = 0; layout < 2; layout++) {
         options.layout = layout;
-        cairn_loader *l = cairn_loader_new(d, CAIRN_TRAIN, &options, &status);
+        cairn_loader *l = cairn_loader_new(d, CAIRN_SPLIT_TRAIN, &options, &status);
         const cairn_batch *b = cairn_loader_next(l, &status);
         if (CHECK(b != NULL)) {
             CHECK_INT(b->rank, layout ? 3 : 2);
@@ -219,17 +219,17 @@ TEST(too_few_items_are_an_error)
     cairn_dataset *d = sample_numbers(5);
     cairn_status status = CAIRN_STATUS_INIT;
     cairn_loader_options options = cairn_loader_defaults();
-    CHECK(!cairn_loader_new(d, CAIRN_TEST, &options, &status));
+    CHECK(!cairn_loader_new(d, CAIRN_SPLIT_TEST, &options, &status));
     CHECK_TEXT(status.message, "sample.csv: 0 items in the test split, expected at least 1");
     status = (cairn_status)CAIRN_STATUS_INIT;
     options.drop_last = true;
-    CHECK(!cairn_loader_new(d, CAIRN_TRAIN, &options, &status));
+    CHECK(!cairn_loader_new(d, CAIRN_SPLIT_TRAIN, &options, &status));
     CHECK_TEXT(status.message, "sample.csv: 5 items in the train split, expected at least 128");
     status = (cairn_status)CAIRN_STATUS_INIT;
     options.batch = 0;
-    CHECK(!cairn_loader_new(d, CAIRN_TRAIN, &options, &status));
+    CHECK(!cairn_loader_new(d, CAIRN_SPLIT_TRAIN, &options, &status));
     CHECK_CONTAINS(status.message, "batch: 0, expected a number from 1");
-    CHECK(!cairn_loader_new(d, CAIRN_TRAIN, NULL, &status));
+    CHECK(!cairn_loader_new(d, CAIRN_SPLIT_TRAIN, NULL, &status));
     cairn_dataset_free(d);
 }
 
@@ -239,7 +239,7 @@ TEST(out_of_memory_at_each_allocation)
     for (int64_t fail = 1; fail < 100; fail++) {
         cairn_status status = CAIRN_STATUS_INIT;
         cairn__alloc_fail_after(fail);
-        cairn_loader *l = cairn_loader_new(d, CAIRN_TRAIN, NULL, &status);
+        cairn_loader *l = cairn_loader_new(d, CAIRN_SPLIT_TRAIN, NULL, &status);
         cairn__alloc_fail_after(0);
         cairn_loader_free(l);
         if (l) {
