@@ -85,6 +85,23 @@ TEST(the_order_depends_on_seed_and_epoch_only)
     cairn_dataset_free(d);
 }
 
+TEST(each_epoch_has_its_own_order)
+{
+    enum { EPOCHS = 4 };
+    cairn_dataset *d = sample_numbers(ITEMS);
+    cairn_loader *l = start(d, 1, false, true);
+    int64_t first[EPOCHS][BATCH];
+    for (int64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        CHECK(cairn_loader_seek(l, (cairn_loader_position){epoch, 0}, NULL));
+        const cairn_batch *b = cairn_loader_next(l, NULL);
+        memcpy(first[epoch], b->items, sizeof first[epoch]);
+        for (int64_t other = 0; other < epoch; other++)
+            CHECK(memcmp(first[epoch], first[other], sizeof first[epoch]) != 0);
+    }
+    cairn_loader_free(l);
+    cairn_dataset_free(d);
+}
+
 TEST(without_shuffling_items_come_in_order)
 {
     cairn_status status = CAIRN_STATUS_INIT;
