@@ -216,8 +216,8 @@ CAIRN_API int64_t cairn_loader_batches(const cairn_loader *loader);
 
 /* Where the loader stands; and going there. After seeking to a position that was asked for earlier,
  * in this process or another, the same batches follow as they did then, the end of the epoch
- * included. Ends the loan of the last batch. Errors: CAIRN_ERR_VALUE for a batch beyond the epoch's
- * end or a negative number. */
+ * included. Ends the loan of the last batch.
+ * Errors: CAIRN_ERR_VALUE for a batch beyond the epoch's end, or a negative number. */
 CAIRN_API cairn_loader_position cairn_loader_tell(const cairn_loader *loader);
 CAIRN_API bool cairn_loader_seek(cairn_loader *loader, cairn_loader_position position,
                                  cairn_status *status);
@@ -232,7 +232,8 @@ typedef struct cairn_safetensors cairn_safetensors;
 /* Opens a file, or one held in memory (bytes borrowed until it is freed, name during the call), and
  * checks all of the list: header of at most 100 MB and within the file, beginning with '{', no name
  * twice, each range as long as shape and type demand, ranges without gap or overlap up to the end
- * of the file, metadata of strings only. The caller owns the result: cairn_safetensors_free().
+ * of the file, metadata of strings only.
+ * The caller owns the result: cairn_safetensors_free().
  * Errors: CAIRN_ERR_FILE, CAIRN_ERR_FORMAT, CAIRN_ERR_MEMORY. */
 CAIRN_API cairn_safetensors *cairn_safetensors_open(const char *path, cairn_status *status);
 CAIRN_API cairn_safetensors *cairn_safetensors_parse(const void *bytes, size_t size,
@@ -246,9 +247,9 @@ CAIRN_API const cairn_field *cairn_safetensors_at(const cairn_safetensors *file,
 CAIRN_API const cairn_field *cairn_safetensors_find(const cairn_safetensors *file,
                                                     const char *name);
 
-/* Copies the values of `field`, which this file handed out, to `out`. `size` is the room there and
- * must be cairn_field_bytes(field) exactly. Any number of threads may read one file. Errors:
- * CAIRN_ERR_SHAPE for another size, CAIRN_ERR_FILE. */
+/* Copies the values of the array called field->name to `out`. `size` is the room there and must be
+ * exactly the bytes of that array. Any number of threads may read one file.
+ * Errors: CAIRN_ERR_NAME (no such array), CAIRN_ERR_SHAPE (another size), CAIRN_ERR_FILE. */
 CAIRN_API bool cairn_safetensors_read(const cairn_safetensors *file, const cairn_field *field,
                                       void *out, size_t size, cairn_status *status);
 

@@ -236,6 +236,9 @@ static cairn_dataset *finish(cairn_dataset *d, bool good, const cairn_data_optio
 {
     if (good && d->fields[CAIRN_SPLIT_TRAIN][0].shape[0] == 0)
         good = cairn__fail(status, CAIRN_ERR_FORMAT, "%s: holds no items", d->path);
+    /* The count of items without elements is bounded by nothing in the file. */
+    if (good && cairn__item_elements(&d->fields[CAIRN_SPLIT_TRAIN][0]) == 0)
+        good = cairn__fail(status, CAIRN_ERR_FORMAT, "%s: the items hold no elements", d->path);
     if (good && cairn__split(d, options, status)) {
         if (!d->names)
             d->classes = count_classes(d);

@@ -38,6 +38,9 @@ cairn_loader_options cairn_loader_defaults(void)
 
 enum { SLOTS = 2 };
 
+/* Positions come from checkpoints too; with this bound no sum of epochs can overflow. */
+static const int64_t most_epochs = (int64_t)1 << 53;
+
 typedef struct slot {
     cairn_batch batch;
     float *x;
@@ -317,7 +320,7 @@ bool cairn_loader_seek(cairn_loader *l, cairn_loader_position to, cairn_status *
 {
     if (!cairn_ok(status))
         return false;
-    if (to.epoch < 0 || to.batch < 0 || to.batch > l->batches)
+    if (to.epoch < 0 || to.epoch > most_epochs || to.batch < 0 || to.batch > l->batches)
         return cairn__fail(status, CAIRN_ERR_VALUE,
                            "position: epoch %lld, batch %lld, expected an epoch from 0 and a batch "
                            "from 0 to %lld",

@@ -387,12 +387,18 @@ const cairn_field *cairn_safetensors_at(const cairn_safetensors *f, int64_t inde
     return index >= 0 && index < f->count ? &f->entries[index].field : NULL;
 }
 
-const cairn_field *cairn_safetensors_find(const cairn_safetensors *f, const char *name)
+static const entry *entry_called(const cairn_safetensors *f, const char *name)
 {
     const entry wanted = {.field.name = name}, *key = &wanted;
     const entry **found =
         bsearch(&key, f->by_name, (size_t)f->count, sizeof *f->by_name, compare_names);
-    return found ? &(*found)->field : NULL;
+    return found ? *found : NULL;
+}
+
+const cairn_field *cairn_safetensors_find(const cairn_safetensors *f, const char *name)
+{
+    const entry *e = entry_called(f, name);
+    return e ? &e->field : NULL;
 }
 
 bool cairn_safetensors_read(const cairn_safetensors *f, const cairn_field *field, void *out,
@@ -400,8 +406,10 @@ bool cairn_safetensors_read(const cairn_safetensors *f, const cairn_field *field
 {
     if (!cairn_ok(status))
         return false;
-    /* The field is the first member of its entry. */
-    const entry *e = (const entry *)field;
+    const entry *e = entry_called(f, field->name);
+    if (!e)
+        return cairn__fail(status, CAIRN_ERR_NAME, "%s: holds no array '%.100s'", f->name,
+                           field->name);
     if (size != (size_t)(e->end - e->begin))
         return cairn__fail(status, CAIRN_ERR_SHAPE, "%s: '%.100s': %lld bytes, but room for %zu",
                            f->name, field->name, (long long)(e->end - e->begin), size);

@@ -194,6 +194,14 @@ TEST(options_set_by_hand_are_checked)
     CHECK_TEXT(status.message, "header: 3, expected a number from 0 to 2");
 }
 
+TEST(items_without_elements_are_refused)
+{
+    static const unsigned char bytes[] = {0, 0, 8, 2, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0};
+    cairn_status status = CAIRN_STATUS_INIT;
+    CHECK(!cairn_dataset_parse(bytes, sizeof bytes, "many.idx", NULL, &status));
+    CHECK_TEXT(status.message, "many.idx: the items hold no elements");
+}
+
 TEST(the_memory_limit_holds_for_packed_files)
 {
     cairn_status status = CAIRN_STATUS_INIT;

@@ -147,7 +147,7 @@ TEST(a_saved_position_continues_identically)
 
 TEST(positions_that_do_not_exist_are_refused)
 {
-    static const cairn_loader_position bad[] = {{-1, 0}, {0, -1}, {0, 12}};
+    static const cairn_loader_position bad[] = {{-1, 0}, {0, -1}, {0, 12}, {INT64_MAX, 11}};
     cairn_dataset *d = sample_numbers(ITEMS);
     cairn_loader *l = start(d, 1, false, true);
     for (size_t i = 0; i < CAIRN__COUNT(bad); i++) {

@@ -49,6 +49,9 @@ TEST(what_is_written_is_read_back)
     CHECK_TEXT(cairn_safetensors_at(f, 0)->name, "layer/w");
     CHECK(!cairn_safetensors_at(f, 4) && !cairn_safetensors_at(f, -1));
     CHECK(!cairn_safetensors_find(f, "missing"));
+    CHECK(!cairn_safetensors_read(f, &(cairn_field){.name = "missing"}, NULL, 0, &status));
+    CHECK_CONTAINS(status.message, "w.safetensors: holds no array 'missing'");
+    status = (cairn_status)CAIRN_STATUS_INIT;
     CHECK_TEXT(cairn_safetensors_metadata(f, "note"), "a \"b\" \\ <c>");
     CHECK(!cairn_safetensors_metadata(f, "missing"));
     CHECK(cairn_safetensors_metadata_at(f, 0, &key, &value));
