@@ -65,7 +65,7 @@ INLINE void step(int rows, int vectors, const float *const a[5], int64_t row, co
                  vec sum[TILE_ROWS][2])
 {
     vec b0 = vec_load(b), b1 = vectors > 1 ? vec_load(b + LANES) : b0;
-#pragma GCC unroll 14
+    UNROLL
     for (int r = 0; r < rows; r++) {
         vec x = vec_all(a[r / 3][r % 3 * row]);
         sum[r][0] += x * b0;
@@ -86,7 +86,7 @@ INLINE void tile(int rows, int vectors, bool dense, const operands *from, float 
     const float *b = from->b, *a[5];
     vec sum[TILE_ROWS][2] = {{{0}}};
     int64_t k = 0;
-#pragma GCC unroll 5
+    UNROLL
     for (int i = 0; i < 5; i++)
         a[i] = from->a + 3 * i * a_row;
 #define NEXT                                                                                       \
@@ -110,14 +110,14 @@ INLINE void tile(int rows, int vectors, bool dense, const operands *from, float 
 #undef NEXT
     const int edge = vectors - 1;
     if (add) {
-#pragma GCC unroll 14
+        UNROLL
         for (int r = 0; r < rows; r++) {
             if (edge)
                 sum[r][0] += vec_load(c + r * c_row);
             sum[r][edge] += vec_load_first(c + r * c_row + edge * LANES, last);
         }
     }
-#pragma GCC unroll 14
+    UNROLL
     for (int r = 0; r < rows; r++) {
         if (edge)
             vec_store(c + r * c_row, sum[r][0]);
@@ -154,11 +154,11 @@ static void pack_across(const float *from, int64_t line, int64_t count, int64_t 
     int64_t k = 0;
     for (; k + LANES <= depth; k += LANES) {
         vec x[LANES];
-#pragma GCC unroll 16
+        UNROLL
         for (int i = 0; i < LANES; i++)
             x[i] = i < count ? vec_load(from + i * line + k) : (vec){0};
         transpose(x);
-#pragma GCC unroll 16
+        UNROLL
         for (int i = 0; i < LANES; i++)
             vec_store(to + (k + i) * width, x[i]);
     }
