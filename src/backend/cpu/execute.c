@@ -14,7 +14,7 @@
 #include <xmmintrin.h>
 #endif
 
-enum { SPINS = 4000, LINE = 64 };
+enum { SPINS = 1000, LINE = 64 };
 static const double tiny_ns = 3000; /* about what it costs to wake up and meet */
 
 typedef struct phase {
