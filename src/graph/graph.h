@@ -102,6 +102,9 @@ typedef enum cairn__domain {
 
 enum { CAIRN__SAMPLE_INPUTS = 3 };
 
+/* Inputs of one node: concat is the only op with more than three. */
+enum { CAIRN__MOST_INPUTS = 64 };
+
 /* One case for the table-driven tests: operands are drawn from their domains and `build` makes the
  * op's node. A case with `refusal` must fail with a sentence that contains it. */
 typedef struct cairn__sample {
