@@ -33,7 +33,7 @@
  */
 #define DEPTH 384
 
-/* Of A, so many numbers and rows at most, so that they and the blocks of B and C fit into 2 MB of
+/* Of A about so many numbers and rows, so that they and the blocks of B and C fit into 2 MB of
  * L2; but never fewer than LEAST_ROWS, or B would be copied too often. */
 enum { A_BLOCK = 384 << 10, MOST_ROWS = 504, LEAST_ROWS = 126 };
 
@@ -245,15 +245,19 @@ static int64_t panels_of(int64_t rows)
     return (rows + TILE_ROWS - 1) / TILE_ROWS;
 }
 
-static int64_t block_rows(int64_t K)
+/* M in equal strips of about as many rows as A_BLOCK wants: one row too many makes a strip higher,
+ * and no second strip of one row. */
+static int64_t strip_rows(int64_t M, int64_t K)
 {
     int64_t rows = MIN(A_BLOCK / (K + 1), MOST_ROWS);
-    return rows < LEAST_ROWS ? LEAST_ROWS : rows;
+    rows = rows < LEAST_ROWS ? LEAST_ROWS : rows;
+    int64_t strips = (M + rows / 2) / rows;
+    return strips > 1 ? (M + strips - 1) / strips : M;
 }
 
 static int64_t scratch_a(int64_t M, int64_t K)
 {
-    return round_up(panels_of(MIN(M, block_rows(K))) * TILE_ROWS * K + LANES, 16);
+    return round_up(panels_of(strip_rows(M, K)) * TILE_ROWS * K + LANES, 16);
 }
 
 static size_t scratch(int64_t M, int64_t N, int64_t K)
@@ -311,7 +315,7 @@ static void product(const cairn__gemm_task *t, float *memory)
 {
     const bool keep_a = t->N < COLUMNS_TO_PACK_A;
     float *packed_b = keep_a ? memory : memory + scratch_a(t->M, t->K);
-    const int64_t most = block_rows(t->K);
+    const int64_t most = strip_rows(t->M, t->K);
     if (t->K == 0)
         for (int64_t i = 0; i < t->M; i++)
             memset(t->c + i * t->c_row, 0, (size_t)t->N * sizeof *t->c);
