@@ -233,7 +233,8 @@ CAIRN_API cairn_tensor cairn_reduce_logsumexp(cairn_tensor x, unsigned axes, boo
 CAIRN_API cairn_tensor cairn_sum(cairn_tensor x);  /* of all elements, scalar */
 CAIRN_API cairn_tensor cairn_mean(cairn_tensor x); /* of all elements, scalar */
 
-/* Index of the first largest or smallest element along one axis, which goes: i32. */
+/* Index of the first largest or smallest element along one axis, which goes: i32. The first NaN, if
+ * there is one. */
 CAIRN_API cairn_tensor cairn_argmax(cairn_tensor x, int axis);
 CAIRN_API cairn_tensor cairn_argmin(cairn_tensor x, int axis);
 
@@ -258,12 +259,13 @@ CAIRN_API cairn_tensor cairn_solve_triangular(cairn_tensor l, cairn_tensor b, bo
 CAIRN_API cairn_tensor cairn_solve_positive(cairn_tensor x, cairn_tensor b);
 
 /* Symmetric eigendecomposition x = V diag(w) V^T of [.., n, n]: w [.., n] ascending, V [.., n, n]
- * with eigenvectors in its columns. The gradient needs distinct eigenvalues. */
+ * with eigenvectors in its columns, the component of largest magnitude of each positive. Only the
+ * lower half of x is read. The gradient needs distinct eigenvalues. Either of w and v may be NULL. */
 CAIRN_API void cairn_eigh(cairn_tensor x, cairn_tensor *w, cairn_tensor *v);
 
-/* (x + epsilon I)^(-1/p) of symmetric positive semi-definite x [.., n, n]: by eigendecomposition,
- * eigenvalues below `epsilon` raised to it, or by `iterations` steps of the coupled Newton method
- * (Higham 2008, section 7.3), which needs products only. */
+/* x^(-1/p) of symmetric positive semi-definite x [.., n, n], kept away from 0 by `epsilon`: by
+ * eigendecomposition, eigenvalues below `epsilon` raised to it; or of x + epsilon I, by `iterations`
+ * steps of the coupled Newton method (Higham 2008, section 7.3), which needs products only. */
 CAIRN_API cairn_tensor cairn_inverse_root(cairn_tensor x, int p, double epsilon);
 CAIRN_API cairn_tensor cairn_inverse_root_newton(cairn_tensor x, int p, double epsilon,
                                                  int iterations);

@@ -2,6 +2,7 @@
 #ifndef CAIRN_SRC_BASE_PHILOX_H
 #define CAIRN_SRC_BASE_PHILOX_H
 
+#include <math.h>
 #include <stdint.h>
 
 static inline void cairn__philox(uint64_t seed, uint64_t stream, uint64_t position,
@@ -30,6 +31,16 @@ static inline void cairn__philox(uint64_t seed, uint64_t stream, uint64_t positi
 static inline float cairn__uniform(uint32_t word)
 {
     return (float)(word >> 8) * (1.0f / 16777216.0f);
+}
+
+/* Two words to two standard normal values (Box and Muller 1958), in double precision and then
+ * rounded. 1 - u lies in (0, 1], so that the logarithm is finite. */
+static inline void cairn__normal_pair(const uint32_t words[2], float values[2])
+{
+    double radius = sqrt(-2 * log(1.0 - (double)cairn__uniform(words[0])));
+    double angle = 2 * 3.14159265358979323846 * (double)cairn__uniform(words[1]);
+    values[0] = (float)(radius * cos(angle));
+    values[1] = (float)(radius * sin(angle));
 }
 
 #endif

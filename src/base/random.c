@@ -1,7 +1,5 @@
 /* Philox4x32-10, and what is drawn from it on the host: initial values, orders, samples.
  * Source: Salmon, Moraes, Dror, Shaw 2011. The key is the seed; the counter is position and stream. */
-#include <math.h>
-
 #include "base/base.h"
 #include "base/philox.h"
 
@@ -26,13 +24,8 @@ void cairn_random_normal_fill(uint64_t seed, uint64_t stream, int64_t n, float *
         uint32_t words[4];
         float values[4];
         cairn__philox(seed, stream, (uint64_t)i / 4, words);
-        for (int j = 0; j < 4; j += 2) {
-            /* 1 - u lies in (0, 1], so that the logarithm is finite. */
-            double radius = sqrt(-2 * log(1.0 - (double)cairn__uniform(words[j])));
-            double angle = 2 * 3.14159265358979323846 * (double)cairn__uniform(words[j + 1]);
-            values[j] = (float)(radius * cos(angle));
-            values[j + 1] = (float)(radius * sin(angle));
-        }
+        for (int j = 0; j < 4; j += 2)
+            cairn__normal_pair(words + j, values + j);
         for (int64_t j = 0; j < 4 && i + j < n; j++)
             out[i + j] = values[j];
     }

@@ -54,9 +54,9 @@ static void round_to(cairn_dtype dtype, double *x, int64_t n)
 void cairn__evaluate_node(const cairn_graph *g, const cairn_node *n, const double *const *in,
                           double *out)
 {
-    cairn_shape shapes[CAIRN_MAX_RANK + 1];
+    cairn_shape shapes[CAIRN__MOST_INPUTS];
     if (n->op->reference) {
-        for (int i = 0; i < n->inputs && i < (int)CAIRN__COUNT(shapes); i++)
+        for (int i = 0; i < n->inputs; i++)
             shapes[i] = g->nodes[n->input[i]]->shape;
         n->op->reference(n, shapes, in, out);
         return;

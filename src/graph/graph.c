@@ -1,4 +1,5 @@
 /* Graphs: making them, the sticky error, scopes, and the one function that adds a node. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -224,6 +225,7 @@ cairn_tensor cairn__node(cairn_graph *g, const cairn_op *op, const cairn_tensor 
     const cairn_tensor failed = {g, 0};
     if (!g || g->status.code != CAIRN_OK)
         return failed;
+    assert(count <= CAIRN__MOST_INPUTS);
     for (int i = 0; i < count; i++) {
         if (inputs[i].graph == g)
             continue;

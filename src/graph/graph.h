@@ -103,6 +103,9 @@ typedef enum cairn__domain {
 
 enum { CAIRN__SAMPLE_INPUTS = 3 };
 
+/* Inputs of one node: concat is the only op with more than three. */
+enum { CAIRN__MOST_INPUTS = 64 };
+
 /* One case for the table-driven tests: operands are drawn from their domains and `build` makes the
  * op's node. A case with `refusal` must fail with a sentence that contains it. */
 typedef struct cairn__sample {
@@ -175,6 +178,17 @@ bool cairn__refuse(cairn_graph *g, const cairn_node *n, cairn_code code, const c
 
 /* 0 .. rank-1 for an axis that may count from the end, or -1 with the graph in error. */
 int cairn__axis(cairn_tensor x, int axis, const char *op);
+
+/* For shape rules of linear algebra: input i is f32 [.., n, n], or a refusal. */
+bool cairn__square(cairn_graph *g, const cairn_node *n, int i);
+
+/* Repeats the axes before the last two of one operand until both have the same, where that fits. */
+void cairn__share_batch(cairn_tensor *a, cairn_tensor *b);
+
+/* The n x n identity; the lower triangle of x [.., n, n]; the same with its diagonal halved. */
+cairn_tensor cairn__identity(cairn_graph *g, int64_t n);
+cairn_tensor cairn__lower(cairn_tensor x);
+cairn_tensor cairn__lower_half(cairn_tensor x);
 
 /* The tensor that reads a variable. */
 cairn_tensor cairn__variable_tensor(cairn_graph *g, cairn_variable *variable);

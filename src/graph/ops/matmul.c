@@ -43,21 +43,28 @@ static cairn_tensor folded(cairn_tensor a, cairn_tensor b, bool tb)
     return cairn_reshape(product, shape);
 }
 
+void cairn__share_batch(cairn_tensor *a, cairn_tensor *b)
+{
+    if (cairn__none(*a) || cairn__none(*b) || a->graph != b->graph ||
+        cairn_tensor_shape(*a).rank < 2 || cairn_tensor_shape(*b).rank < 2)
+        return;
+    cairn_shape ba = batch_of(*a), bb = batch_of(*b);
+    if (cairn_shape_equal(ba, bb))
+        return;
+    bool left = ba.rank > bb.rank ||
+                (ba.rank == bb.rank && cairn_shape_count(ba) >= cairn_shape_count(bb));
+    cairn_shape batch = left ? ba : bb;
+    *a = with_batch(*a, batch);
+    *b = with_batch(*b, batch);
+}
+
 cairn_tensor cairn_matmul_transposed(cairn_tensor a, bool ta, cairn_tensor b, bool tb)
 {
     if (cairn__none(a) || cairn__none(b) || a.graph != b.graph)
         return node(a, ta, b, tb);
-    cairn_shape sa = cairn_tensor_shape(a), sb = cairn_tensor_shape(b);
-    if (sb.rank == 2 && sa.rank > 2 && !ta)
+    if (cairn_tensor_shape(b).rank == 2 && cairn_tensor_shape(a).rank > 2 && !ta)
         return folded(a, b, tb);
-    cairn_shape ba = batch_of(a), bb = batch_of(b);
-    if (sa.rank >= 2 && sb.rank >= 2 && !cairn_shape_equal(ba, bb)) {
-        bool left = ba.rank > bb.rank ||
-                    (ba.rank == bb.rank && cairn_shape_count(ba) >= cairn_shape_count(bb));
-        cairn_shape batch = left ? ba : bb;
-        a = with_batch(a, batch);
-        b = with_batch(b, batch);
-    }
+    cairn__share_batch(&a, &b);
     return node(a, ta, b, tb);
 }
 
