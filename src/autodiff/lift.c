@@ -1,8 +1,8 @@
 /* The shared part of per-example gradients: from dy [B, shape of a node] to dx [B, shape of each
  * operand]. See per_example.c.
  *
- * The rule of an element-wise op is itself element-wise in dy: broadcasting carries the leading axis
- * through it. For any other op the same op is built with that axis before all others, and its own
+ * The rule of an element-wise op is itself element-wise in dy: broadcasting carries the leading
+ * axis through it. For any other op the same op is built with that axis before all others, and its own
  * rule is applied to this; what the rule does not read of it is dead code. */
 #include <string.h>
 
@@ -65,7 +65,7 @@ static cairn__attributes changed(const cairn_node *n, int change, int64_t B)
     return at;
 }
 
-/* Operand j for each example. Of a broadcast: of the rank of the result, so that axes still match. */
+/* Operand j for each example. Of a broadcast: in the rank of the result, so that axes match. */
 static cairn_tensor repeated(cairn_graph *g, const cairn_node *n, int j, int64_t B)
 {
     cairn_tensor x = {g, n->input[j]};

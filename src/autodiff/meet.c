@@ -4,7 +4,7 @@
 
 typedef int place_rule(const cairn_graph *g, const cairn_node *n, int input, int axis, int64_t B);
 
-/* ---- where the batch is ------------------------------------------------------------------------------- */
+/* ---- where the batch is ---------------------------------------------------------------------- */
 
 static int reduced(const cairn_graph *g, const cairn_node *n, int input, int axis, int64_t B)
 {
@@ -127,7 +127,7 @@ int cairn__batch_axis(const cairn_graph *g, const cairn_node *n, int input, int 
     return CAIRN__REFUSED;
 }
 
-/* ---- shapes ---------------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 /* Axis `axis` of size B m as two of sizes B and m. */
 static cairn_tensor split(cairn_tensor x, int axis, int64_t B)
@@ -161,7 +161,7 @@ static cairn_tensor lead(cairn_tensor x, int axis, int64_t B)
     return move_axis(split(x, axis, B), axis, 0);
 }
 
-/* ---- meetings -------------------------------------------------------------------------------------------- */
+/* ---- meetings -------------------------------------------------------------------------------- */
 
 static cairn_tensor meet_broadcast(const cairn_node *n, cairn_tensor dy, int axis, int64_t B)
 {

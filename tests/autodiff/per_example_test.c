@@ -27,9 +27,9 @@ static cairn_tensor layers(cairn_graph *g, int64_t b, cairn_tensor x, cairn_tens
     cairn_tensor h = cairn_add(cairn_matmul(x, parameter(g, "w1", CAIRN_SHAPE(C, 6))),
                                parameter(g, "b1", CAIRN_SHAPE(6)));
     h = cairn_reshape(cairn_tanh(h), CAIRN_SHAPE(b, T * 6));
-    h = cairn_add(cairn_matmul_transposed(h, false, parameter(g, "w2", CAIRN_SHAPE(2, T * 6)), true),
-                  parameter(g, "b2", CAIRN_SHAPE(1, 2)));
-    return losses(h, b);
+    cairn_tensor w2 = parameter(g, "w2", CAIRN_SHAPE(2, T * 6));
+    h = cairn_matmul_transposed(h, false, w2, true);
+    return losses(cairn_add(h, parameter(g, "b2", CAIRN_SHAPE(1, 2))), b);
 }
 
 /* What is computed from parameters before they meet the batch. */
@@ -62,7 +62,8 @@ static cairn_tensor embedding(cairn_graph *g, int64_t b, cairn_tensor x, cairn_t
 static cairn_tensor attention(cairn_graph *g, int64_t b, cairn_tensor x, cairn_tensor words)
 {
     (void)words;
-    cairn_tensor wq = parameter(g, "q", CAIRN_SHAPE(C, 6)), wk = parameter(g, "k", CAIRN_SHAPE(C, 6));
+    cairn_tensor wq = parameter(g, "q", CAIRN_SHAPE(C, 6));
+    cairn_tensor wk = parameter(g, "k", CAIRN_SHAPE(C, 6));
     cairn_tensor place = parameter(g, "place", CAIRN_SHAPE(T, C));
     cairn_tensor h = cairn_add(x, place);
     cairn_tensor mean = cairn_reduce_mean(h, CAIRN_AXIS(2), true);
@@ -103,7 +104,7 @@ static cairn_tensor repeated(cairn_graph *g, int64_t b, cairn_tensor x, cairn_te
                   b);
 }
 
-/* ---- the comparison -------------------------------------------------------------------------------------- */
+/* ---- the comparison -------------------------------------------------------------------------- */
 
 typedef struct data {
     double *x, *words;
@@ -188,7 +189,7 @@ TEST(parameters_repeated_for_each_example)
     check_model(repeated);
 }
 
-/* ---- shapes and refusals --------------------------------------------------------------------------------- */
+/* ---- shapes and refusals --------------------------------------------------------------------- */
 
 static void check_refused(cairn_tensor loss, cairn_tensor w, const char *sentence)
 {

@@ -58,7 +58,7 @@ static cairn_tensor distance(cairn_tensor a, cairn_tensor b)
     return cairn_reduce_max(cairn_abs(cairn_sub(a, b)), CAIRN_ALL_AXES, false);
 }
 
-/* ---- order ------------------------------------------------------------------------------------------ */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int rising(const void *a, const void *b)
 {
@@ -137,7 +137,7 @@ TEST(argmax_takes_the_first_and_a_nan_first_of_all)
     end(&w);
 }
 
-/* ---- moving ----------------------------------------------------------------------------------------- */
+/* ---- moving ---------------------------------------------------------------------------------- */
 
 TEST(concat_and_slice_are_inverse_for_many_operands)
 {
@@ -223,7 +223,7 @@ TEST(cumsum_agrees_with_a_loop)
     }
 }
 
-/* ---- linear algebra ----------------------------------------------------------------------------------- */
+/* ---- linear algebra -------------------------------------------------------------------------- */
 
 TEST(cholesky_times_its_transpose_is_the_matrix)
 {
@@ -314,7 +314,7 @@ TEST(small_eigenvalues_are_raised_to_epsilon)
     end(&w);
 }
 
-/* ---- random values --------------------------------------------------------------------------------------- */
+/* ---- random values --------------------------------------------------------------------------- */
 
 /* The step as a variable source: what the leaf "step" is in the next evaluation. */
 static bool step_source(const cairn_node *leaf, double *out, void *step)
