@@ -341,6 +341,11 @@ CAIRN_API void cairn_output(cairn_tensor x, const char *name);
  * A second assignment to one variable is an error. */
 CAIRN_API void cairn_assign(cairn_tensor variable, cairn_tensor value);
 
+/* The same in a named set of updates, which an ordinary program leaves out: cairn_compile_updates()
+ * makes a program of each set. For what is renewed now and then, such as the preconditioner of an
+ * optimiser; "" is the set of cairn_assign(). Each set may assign a variable once. */
+CAIRN_API void cairn_assign_in(const char *set, cairn_tensor variable, cairn_tensor value);
+
 /* ---- 10. variables ------------------------------------------------------------------------------- */
 
 /* The variables of a graph in the order of creation; borrowed, valid as long as the graph and no

@@ -79,6 +79,22 @@ int cairn__edit_distance(const char *a, const char *b);
  * likely slip. */
 const char *cairn__nearest(const char *word, const char *const *names, size_t n);
 
+/* ---- files -------------------------------------------------------------------------------------- */
+
+/* Bytes that somebody else owns. */
+typedef struct cairn__bytes {
+    const void *data;
+    size_t size;
+} cairn__bytes;
+
+/* Makes `path` hold the n pieces one after the other, whole or not at all: they go to a new file in
+ * the same directory (PATH.tmp-PID-K), which is synced and then renamed over `path`. On any failure,
+ * a full disk included, the new file is removed and what was at `path` stays. After true, the content
+ * survives a loss of power. A symbolic link at `path` is replaced, not followed.
+ * Errors: CAIRN_ERR_FILE. */
+bool cairn__write_file_atomically(const char *path, const cairn__bytes *pieces, size_t n,
+                                  cairn_status *status);
+
 /* ---- time -------------------------------------------------------------------------------------- */
 
 double cairn__seconds(void); /* monotonic */

@@ -1,10 +1,10 @@
 /* Which nodes share a step.
  *
- * The graph is walked from the results to the leaves. A fusable node joins the cluster of its
- * readers when all of them are in one: then it lives in registers and never sees memory, and no
- * cycle can arise, since every path from the node leads through that cluster. Otherwise it starts a
- * cluster of its own. So the derivative of an activation lands with the backward pass that needs it
- * and not with the forward pass that could also compute it.
+ * The graph is walked from the results to the leaves. A fusable node joins a cluster of its readers:
+ * it lives in registers there, and goes to memory only for readers elsewhere. It must not join where
+ * one of those leads back into the cluster, which would then wait for itself. A node that fits
+ * nowhere starts a cluster. So the derivative of an activation lands with the backward pass that
+ * needs it and not with the forward pass that could also compute it.
  *
  *     rows x row elements        wide: x ── sub ── exp ─┬─────── div ──> y
  *     one value a row          narrow:  max ┘          sum ──────┘
@@ -187,12 +187,11 @@ static bool loads_narrow(const cairn__grouping *s, const cairn_node *n)
 static bool rebase(cairn__grouping *s, int32_t cluster, int64_t row)
 {
     cairn__cluster *c = &s->clusters[cluster];
-    for (int32_t i = 0; i < s->g->n; i++)
-        if (s->cluster_of[i] == cluster && !loads_narrow(s, s->g->nodes[i]))
+    for (int32_t m = c->last_member; m >= 0; m = s->next_member[m])
+        if (!loads_narrow(s, s->g->nodes[m]))
             return false;
-    for (int32_t i = 0; i < s->g->n; i++)
-        if (s->cluster_of[i] == cluster)
-            s->narrow[i] = true;
+    for (int32_t m = c->last_member; m >= 0; m = s->next_member[m])
+        s->narrow[m] = true;
     c->count *= row;
     c->row = row;
     return true;
@@ -211,34 +210,85 @@ static int32_t common_cluster(const cairn__grouping *s, int32_t node)
     return cluster;
 }
 
-static bool try_join(cairn__grouping *s, const cairn_node *n)
+static int push_unseen(cairn__grouping *s, int top, int32_t node)
 {
-    int32_t cluster = common_cluster(s, n->id);
-    if (cluster == CAIRN__NO_CLUSTER || s->clusters[cluster].members >= MOST_MEMBERS)
-        return false;
+    if (s->seen[node] != s->round) {
+        s->seen[node] = s->round;
+        s->stack[top++] = node;
+    }
+    return top;
+}
+
+/* Whether a reader of `node` outside the cluster leads back into it: then the node must not join, or
+ * the cluster would wait for itself. A cluster met on the way is passed through as a whole. */
+static bool leads_back(cairn__grouping *s, int32_t node, int32_t cluster)
+{
+    int top = 0;
+    s->round++;
+    for (int u = s->first_use[node]; u >= 0; u = s->uses[u].next)
+        if (s->uses[u].dense || s->cluster_of[s->uses[u].reader] != cluster)
+            top = push_unseen(s, top, s->uses[u].reader);
+    while (top > 0) {
+        int32_t now = s->stack[--top], of = s->cluster_of[now];
+        if (of == cluster)
+            return true;
+        for (int u = s->first_use[now]; u >= 0; u = s->uses[u].next)
+            top = push_unseen(s, top, s->uses[u].reader);
+        for (int32_t m = of >= 0 ? s->clusters[of].last_member : -1; m >= 0; m = s->next_member[m])
+            top = push_unseen(s, top, m);
+    }
+    return false;
+}
+
+static void add_member(cairn__grouping *s, int32_t cluster, int32_t node, bool narrow)
+{
+    cairn__cluster *c = &s->clusters[cluster];
+    s->cluster_of[node] = cluster;
+    s->narrow[node] = narrow;
+    s->next_member[node] = c->last_member;
+    c->last_member = node;
+    c->members++;
+}
+
+/* Joins `cluster`, as all readers there see it alike; readers elsewhere will find it in memory. */
+static bool join(cairn__grouping *s, const cairn_node *n, int32_t cluster)
+{
     cairn__cluster *c = &s->clusters[cluster];
     int64_t row = c->row, reduced = cairn__reduced_row(s->g, n);
     role wanted = NO_ROLE;
+    if (c->members >= MOST_MEMBERS)
+        return false;
     for (int u = s->first_use[n->id]; u >= 0; u = s->uses[u].next) {
+        if (s->uses[u].dense || s->cluster_of[s->uses[u].reader] != cluster)
+            continue;
         role r = role_for(s, c, &s->uses[u], &row);
         if (r == NO_ROLE || (wanted != NO_ROLE && r != wanted))
             return false;
         wanted = r;
     }
-    if (reduced && wanted == WIDE_ROLE) {
-        /* A reduction's result cannot be wide, unless the cluster moves up to its rows. */
-        if (c->row || !rebase(s, cluster, reduced))
-            return false;
-        wanted = NARROW_ROLE;
-        row = reduced;
-    }
+    bool lift = reduced && wanted == WIDE_ROLE; /* a reduction's result cannot be wide */
     if (wanted == NARROW_ROLE && ((reduced && reduced != row) || (!reduced && !loads_narrow(s, n))))
         return false;
-    c->row = row;
-    c->members++;
-    s->cluster_of[n->id] = cluster;
-    s->narrow[n->id] = wanted == NARROW_ROLE;
+    if ((lift && c->row) || leads_back(s, n->id, cluster) || (lift && !rebase(s, cluster, reduced)))
+        return false;
+    c->row = lift ? reduced : row;
+    add_member(s, cluster, n->id, lift || wanted == NARROW_ROLE);
     return true;
+}
+
+/* The latest reader's cluster is tried first: where a forward and a backward pass both read a value,
+ * only the forward one can take it in, and it is found at the end. */
+static bool try_join(cairn__grouping *s, const cairn_node *n)
+{
+    for (int u = s->first_use[n->id]; u >= 0; u = s->uses[u].next) {
+        int32_t cluster = s->uses[u].dense ? CAIRN__NO_CLUSTER : s->cluster_of[s->uses[u].reader];
+        bool tried = cluster == CAIRN__NO_CLUSTER;
+        for (int v = s->first_use[n->id]; !tried && v != u; v = s->uses[v].next)
+            tried = !s->uses[v].dense && s->cluster_of[s->uses[v].reader] == cluster;
+        if (!tried && join(s, n, cluster))
+            return true;
+    }
+    return false;
 }
 
 static bool start_cluster(cairn__grouping *s, const cairn_node *n)
@@ -254,9 +304,8 @@ static bool start_cluster(cairn__grouping *s, const cairn_node *n)
     }
     int64_t row = cairn__reduced_row(s->g, n), count = cairn_shape_count(n->shape);
     s->clusters[s->n_clusters] =
-        (cairn__cluster){.count = row ? count * row : count, .row = row, .product = -1, .members = 1};
-    s->cluster_of[n->id] = s->n_clusters++;
-    s->narrow[n->id] = row != 0;
+        (cairn__cluster){.count = row ? count * row : count, .row = row, .product = -1, .last_member = -1};
+    add_member(s, s->n_clusters++, n->id, row != 0);
     return true;
 }
 
@@ -319,7 +368,11 @@ static bool allocate_lists(cairn__grouping *s)
     s->material = cairn__alloc(n, sizeof *s->material, s->status);
     s->sink = cairn__alloc(n, sizeof *s->sink, s->status);
     s->first_use = cairn__alloc(n, sizeof *s->first_use, s->status);
-    if (!s->cluster_of || !s->narrow || !s->material || !s->sink || !s->first_use)
+    s->next_member = cairn__alloc(n, sizeof *s->next_member, s->status);
+    s->seen = cairn__alloc(n, sizeof *s->seen, s->status);
+    s->stack = cairn__alloc(n, sizeof *s->stack, s->status);
+    if (!s->cluster_of || !s->narrow || !s->material || !s->sink || !s->first_use ||
+        !s->next_member || !s->seen || !s->stack)
         return false;
     for (size_t i = 0; i < n; i++) {
         s->cluster_of[i] = CAIRN__NO_CLUSTER;
@@ -352,6 +405,9 @@ bool cairn__group(cairn__plan *plan, cairn_status *status)
     cairn__free(s.material);
     cairn__free(s.sink);
     cairn__free(s.first_use);
+    cairn__free(s.next_member);
+    cairn__free(s.seen);
+    cairn__free(s.stack);
     cairn__free(s.uses);
     cairn__free(s.clusters);
     return good;

@@ -10,6 +10,7 @@ typedef struct cairn__cluster {
     int64_t count, row;
     int32_t product; /* the matrix product it follows, or -1 */
     int members;
+    int32_t last_member; /* the list goes on in next_member */
 } cairn__cluster;
 
 /* One reader of a node: operand `operand` of `reader`. */
@@ -31,6 +32,9 @@ typedef struct cairn__grouping {
     bool *material;      /* a view or fill that must be written out */
     bool *sink;          /* an output or an update takes it */
     int *first_use;      /* of each node, or -1 */
+    int32_t *next_member; /* of the same cluster, or -1 */
+    int *seen, round;    /* of searches */
+    int32_t *stack;
     cairn__use *uses;
     int n_uses, uses_capacity;
     cairn__cluster *clusters;

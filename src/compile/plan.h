@@ -139,6 +139,8 @@ typedef struct cairn__targets {
     const char *const *outputs; /* n names, or all when n is 0 */
     int n;
     bool updates;
+    const char *set; /* of updates: NULL for the ordinary ones */
+    bool no_outputs; /* the updates alone */
 } cairn__targets;
 
 /* A new graph that computes the targets: dead nodes gone, equal nodes merged, constants folded,

@@ -51,17 +51,15 @@ static bool place_data(cairn_program *program, cairn_status *status)
     return program->arena != NULL;
 }
 
-cairn_program *cairn_compile_outputs(cairn_graph *graph, cairn_device *device,
-                                     const char *const *outputs, int n, bool updates,
-                                     cairn_status *status)
+static cairn_program *compile(cairn_graph *graph, cairn_device *device,
+                              const cairn__targets *targets, cairn_status *status)
 {
     double start = cairn__seconds();
-    cairn__targets targets = {outputs, n, updates};
     cairn_program *program = cairn__alloc(1, sizeof *program, status);
     if (!program)
         return NULL;
     program->device = device;
-    program->plan = make_plan(graph, &targets, status);
+    program->plan = make_plan(graph, targets, status);
     if (program->plan && place_data(program, status))
         program->prepared =
             device->backend->prepare(device, program->plan, program->arena, status);
@@ -71,6 +69,31 @@ cairn_program *cairn_compile_outputs(cairn_graph *graph, cairn_device *device,
     }
     program->compile_seconds = cairn__seconds() - start;
     return program;
+}
+
+cairn_program *cairn_compile_outputs(cairn_graph *graph, cairn_device *device,
+                                     const char *const *outputs, int n, bool updates,
+                                     cairn_status *status)
+{
+    const cairn__targets targets = {.outputs = outputs, .n = n, .updates = updates};
+    return compile(graph, device, &targets, status);
+}
+
+static bool has_set(const cairn_graph *g, const char *set)
+{
+    for (int i = 0; i < g->n_assignments; i++)
+        if (strcmp(g->assignments[i].set, set) == 0)
+            return true;
+    return false;
+}
+
+cairn_program *cairn_compile_updates(cairn_graph *graph, cairn_device *device, const char *set,
+                                     cairn_status *status)
+{
+    const cairn__targets targets = {.updates = true, .set = set, .no_outputs = true};
+    if (graph->status.code == CAIRN_OK && !has_set(graph, set))
+        cairn__fail(status, CAIRN_ERR_NAME, "the graph assigns nothing in the set '%s'", set);
+    return cairn_ok(status) ? compile(graph, device, &targets, status) : NULL;
 }
 
 cairn_program *cairn_compile(cairn_graph *graph, cairn_device *device, cairn_status *status)

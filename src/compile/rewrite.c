@@ -101,11 +101,16 @@ static cairn_tensor folded(cairn_graph *g, cairn_tensor x)
 static bool wanted(const cairn__output *output, const cairn__targets *targets)
 {
     if (targets->n == 0)
-        return true;
+        return !targets->no_outputs;
     for (int i = 0; i < targets->n; i++)
         if (strcmp(targets->outputs[i], output->name) == 0)
             return true;
     return false;
+}
+
+static bool assigned(const cairn__assignment *assignment, const cairn__targets *targets)
+{
+    return targets->updates && strcmp(assignment->set, targets->set ? targets->set : "") == 0;
 }
 
 static void mark_live(const cairn_graph *g, const cairn__targets *targets, bool *live)
@@ -113,8 +118,9 @@ static void mark_live(const cairn_graph *g, const cairn__targets *targets, bool 
     for (int i = 0; i < g->n_outputs; i++)
         if (wanted(&g->outputs[i], targets))
             live[g->outputs[i].value] = true;
-    for (int i = 0; targets->updates && i < g->n_assignments; i++)
-        live[g->assignments[i].value] = true;
+    for (int i = 0; i < g->n_assignments; i++)
+        if (assigned(&g->assignments[i], targets))
+            live[g->assignments[i].value] = true;
     for (int32_t i = g->n - 1; i >= 0; i--)
         for (int j = 0; live[i] && j < g->nodes[i]->inputs; j++)
             live[g->nodes[i]->input[j]] = true;
@@ -149,7 +155,10 @@ static void copy_targets(const cairn_graph *g, const cairn__targets *targets, ca
     for (int i = 0; i < g->n_outputs; i++)
         if (wanted(&g->outputs[i], targets))
             cairn_output(map[g->outputs[i].value], g->outputs[i].name);
-    for (int i = 0; targets->updates && i < g->n_assignments; i++) {
+    /* The chosen set is the ordinary one of the new graph: later passes know of no other. */
+    for (int i = 0; i < g->n_assignments; i++) {
+        if (!assigned(&g->assignments[i], targets))
+            continue;
         cairn_tensor variable = cairn__variable_tensor(to, g->assignments[i].variable);
         cairn_assign(variable, map[g->assignments[i].value]);
     }

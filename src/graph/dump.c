@@ -43,8 +43,9 @@ void cairn__graph_write_text(const cairn_graph *g, cairn__text *out)
     for (int i = 0; i < g->n_outputs; i++)
         cairn__text_add(out, "output %s = %%%d\n", g->outputs[i].name, g->outputs[i].value);
     for (int i = 0; i < g->n_assignments; i++)
-        cairn__text_add(out, "assign %s = %%%d\n", g->assignments[i].variable->name,
-                        g->assignments[i].value);
+        cairn__text_add(out, "assign %s = %%%d%s%s\n", g->assignments[i].variable->name,
+                        g->assignments[i].value, *g->assignments[i].set ? " in " : "",
+                        g->assignments[i].set);
 }
 
 void cairn__graph_write_dot(const cairn_graph *g, cairn__text *out)

@@ -288,6 +288,11 @@ void cairn_output(cairn_tensor x, const char *name)
 
 void cairn_assign(cairn_tensor variable, cairn_tensor value)
 {
+    cairn_assign_in("", variable, value);
+}
+
+void cairn_assign_in(const char *set, cairn_tensor variable, cairn_tensor value)
+{
     if (cairn__none(variable) || cairn__none(value))
         return;
     cairn_graph *g = variable.graph;
@@ -306,16 +311,17 @@ void cairn_assign(cairn_tensor variable, cairn_tensor value)
         return;
     }
     for (int i = 0; i < g->n_assignments; i++) {
-        if (g->assignments[i].variable == v) {
+        if (g->assignments[i].variable == v && strcmp(g->assignments[i].set, set) == 0) {
             cairn__graph_fail(g, CAIRN_ERR_STATE, "assign to '%s': it is assigned already",
                               v->name);
             return;
         }
     }
+    const char *copy = *set ? cairn__arena_text(&g->arena, &g->status, "%s", set) : "";
     cairn__assignment *list = grown(g, g->assignments, g->n_assignments,
                                     &g->assignments_capacity, sizeof *g->assignments);
-    if (!list)
+    if (!list || !copy)
         return;
     g->assignments = list;
-    g->assignments[g->n_assignments++] = (cairn__assignment){v, value.id};
+    g->assignments[g->n_assignments++] = (cairn__assignment){v, value.id, copy};
 }

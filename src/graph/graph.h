@@ -49,6 +49,7 @@ struct cairn_variable {
 typedef struct cairn__assignment {
     cairn_variable *variable;
     int32_t value;
+    const char *set; /* "": every run with updates */
 } cairn__assignment;
 
 typedef struct cairn__output {

@@ -111,8 +111,9 @@ UNARY(sigmoid, "1 / (1 + exp(-x))", sigmoid(x),
 UNARY(erf, "error function", erf(x),
       times(dy, cairn_scale(cairn_exp(cairn_neg(cairn_square(X))), 1.12837916709551257390)),
       CAIRN__ANY)
+/* The result is positive where the operand is: the backward pass needs only one of them in memory. */
 UNARY(relu, "max(x, 0)", x > 0 ? x : 0,
-      cairn_select(cairn_greater(X, cairn_scalar(dy.graph, 0)), dy, cairn_scalar(dy.graph, 0)),
+      cairn_select(cairn_greater(y, cairn_scalar(dy.graph, 0)), dy, cairn_scalar(dy.graph, 0)),
       CAIRN__NONZERO)
 /* Shifted by max(x, 0) so that exp() cannot overflow. */
 UNARY(softplus, "log(1 + exp(x))", (x > 0 ? x : 0) + log1p(exp(-fabs(x))),

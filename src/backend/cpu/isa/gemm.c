@@ -1,17 +1,17 @@
 /* Packed matrix product (Goto and van de Geijn 2008, "Anatomy of high-performance matrix
  * multiplication", ACM TOMS 34(3)).
  *
- *             N
- *         +-------+          A: BLOCK_ROWS x DEPTH numbers are copied into panels as high as a
- *       K |   |#| | DEPTH       tile, depth outermost, and stay in the L2 cache.
- *         +-------+          B: DEPTH x BLOCK_COLUMNS numbers are copied into panels as wide as a
- *    K        |              tile; the panel in use stays in L1 while all panels of A pass by.
- *  +---+  +-------+          C: a tile stays in registers for DEPTH steps; a step multiplies one
- * M|##|| -|   []  | tile        row of B's panel (2 vectors) by one column of A's.
- *  +---+  +-------+
+ *                N
+ *            +-------+        A: a strip of rows is copied into panels as high as a tile, depth
+ *          K |   |#| | DEPTH     outermost, and stays in the L2 cache.
+ *            +-------+        B: DEPTH x BLOCK_COLUMNS numbers are copied into panels as wide as a
+ *       K        |               tile; the panel in use stays in L1 while all of A passes by.
+ *     +---+  +-------+        C: a tile stays in registers for DEPTH steps; a step multiplies one
+ *   M |###| -|   []  | tile      row of B's panel (2 vectors) by one column of A's.
+ *     +---+  +-------+
  *
- * Whoever cuts C among threads makes both copies anew in each piece. That costs about 2 % at 250
- * rows a piece, less than a barrier behind a common copy would. */
+ * Whoever cuts C among threads makes the copy of B anew in each piece: some 6 % of the time at 250
+ * rows a piece and K = N = 1000, nearly all of it the wait for B to arrive from beyond L2. */
 #include "backend/cpu/gemm.h"
 
 #include "backend/cpu/isa/transpose.h"
@@ -31,15 +31,19 @@
 
 /* The sum of an element is cut into equal pieces of at most DEPTH: its bits depend on this number.
  */
-#ifndef DEPTH
 #define DEPTH 384
-#endif
-#ifndef BLOCK_ROWS
-#define BLOCK_ROWS 504
-#endif
-#ifndef BLOCK_COLUMNS
-#define BLOCK_COLUMNS 256 /* runs of 1 KB in B: shorter ones the hardware does not fetch ahead */
-#endif
+
+/* Of A about so many numbers and rows, so that they and the blocks of B and C fit into 2 MB of
+ * L2; but never fewer than LEAST_ROWS, or B would be copied too often. */
+enum { A_BLOCK = 384 << 10, MOST_ROWS = 504, LEAST_ROWS = 126 };
+
+/* Runs of 1 KB in B: shorter ones the hardware does not fetch ahead. */
+enum { BLOCK_COLUMNS = 256 };
+
+/* Copying an operand pays when the copy is used often enough: A by this many columns of C, B by so
+ * many rows. Below, tiles read the matrix where it is, if its layout allows; but the rows of a
+ * large B are read faster in the long runs of the copy than in a tile's short ones. */
+enum { COLUMNS_TO_PACK_A = 3 * TILE_COLUMNS, ROWS_TO_PACK_B = 2 * TILE_ROWS, B_TO_KEEP = 1 << 17 };
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
@@ -61,7 +65,7 @@ INLINE void step(int rows, int vectors, const float *const a[5], int64_t row, co
                  vec sum[TILE_ROWS][2])
 {
     vec b0 = vec_load(b), b1 = vectors > 1 ? vec_load(b + LANES) : b0;
-#pragma GCC unroll 14
+    UNROLL
     for (int r = 0; r < rows; r++) {
         vec x = vec_all(a[r / 3][r % 3 * row]);
         sum[r][0] += x * b0;
@@ -82,7 +86,7 @@ INLINE void tile(int rows, int vectors, bool dense, const operands *from, float 
     const float *b = from->b, *a[5];
     vec sum[TILE_ROWS][2] = {{{0}}};
     int64_t k = 0;
-#pragma GCC unroll 5
+    UNROLL
     for (int i = 0; i < 5; i++)
         a[i] = from->a + 3 * i * a_row;
 #define NEXT                                                                                       \
@@ -106,14 +110,14 @@ INLINE void tile(int rows, int vectors, bool dense, const operands *from, float 
 #undef NEXT
     const int edge = vectors - 1;
     if (add) {
-#pragma GCC unroll 14
+        UNROLL
         for (int r = 0; r < rows; r++) {
             if (edge)
                 sum[r][0] += vec_load(c + r * c_row);
             sum[r][edge] += vec_load_first(c + r * c_row + edge * LANES, last);
         }
     }
-#pragma GCC unroll 14
+    UNROLL
     for (int r = 0; r < rows; r++) {
         if (edge)
             vec_store(c + r * c_row, sum[r][0]);
@@ -150,11 +154,11 @@ static void pack_across(const float *from, int64_t line, int64_t count, int64_t 
     int64_t k = 0;
     for (; k + LANES <= depth; k += LANES) {
         vec x[LANES];
-#pragma GCC unroll 16
+        UNROLL
         for (int i = 0; i < LANES; i++)
             x[i] = i < count ? vec_load(from + i * line + k) : (vec){0};
         transpose(x);
-#pragma GCC unroll 16
+        UNROLL
         for (int i = 0; i < LANES; i++)
             vec_store(to + (k + i) * width, x[i]);
     }
@@ -179,16 +183,14 @@ INLINE void pack_along(const float *from, int64_t step, int64_t count, int64_t d
 }
 
 /* `rows` rows of A as panels of `high` rows; a panel has TILE_ROWS numbers a step. */
-static void pack_a(const cairn__gemm_task *t, int64_t i0, int64_t rows, int64_t high, int64_t k0,
+static void pack_a(const cairn__gemm_task *t, const float *from, int64_t rows, int64_t high,
                    int64_t depth, float *to)
 {
-    for (int64_t i = 0; i < rows; i += high, to += TILE_ROWS * depth) {
-        const float *from = t->a + (i0 + i) * t->a_row + k0 * t->a_depth;
+    for (int64_t i = 0; i < rows; i += high, from += high * t->a_row, to += TILE_ROWS * depth)
         if (t->a_row == 1)
             pack_along(from, t->a_depth, MIN(high, rows - i), depth, to, TILE_ROWS);
         else
             pack_across(from, t->a_row, MIN(high, rows - i), depth, to, TILE_ROWS);
-    }
 }
 
 /* Whole panels of B whose columns lie side by side, all panels in one pass over the rows: the reads
@@ -198,16 +200,17 @@ static void pack_b_rows(const float *from, int64_t step, int64_t columns, int64_
     for (int64_t k = 0; k < depth; k++, from += step, to += TILE_COLUMNS) {
         float *panel = to;
         for (int64_t j = 0; j < columns; j += TILE_COLUMNS, panel += depth * TILE_COLUMNS) {
+            for (int64_t line = 0; line < TILE_COLUMNS; line += 16)
+                __builtin_prefetch(from + 4 * step + j + line);
             vec_store(panel, vec_load(from + j));
             vec_store(panel + LANES, vec_load(from + j + LANES));
         }
     }
 }
 
-static void pack_b(const cairn__gemm_task *t, int64_t j0, int64_t columns, int64_t k0,
-                   int64_t depth, float *to)
+static void pack_b(const cairn__gemm_task *t, const float *from, int64_t columns, int64_t depth,
+                   float *to)
 {
-    const float *from = t->b + j0 * t->b_column + k0 * t->b_depth;
     int64_t whole = 0;
     if (t->b_column == 1) {
         whole = columns / TILE_COLUMNS * TILE_COLUMNS;
@@ -242,65 +245,82 @@ static int64_t panels_of(int64_t rows)
     return (rows + TILE_ROWS - 1) / TILE_ROWS;
 }
 
+/* M in equal strips of about as many rows as A_BLOCK wants: one row too many makes a strip higher,
+ * and no second strip of one row. */
+static int64_t strip_rows(int64_t M, int64_t K)
+{
+    int64_t rows = MIN(A_BLOCK / (K + 1), MOST_ROWS);
+    rows = rows < LEAST_ROWS ? LEAST_ROWS : rows;
+    int64_t strips = (M + rows / 2) / rows;
+    return strips > 1 ? (M + strips - 1) / strips : M;
+}
+
 static int64_t scratch_a(int64_t M, int64_t K)
 {
-    return round_up(panels_of(MIN(M, BLOCK_ROWS)) * TILE_ROWS * depth_of(K) + LANES, 16);
+    return round_up(panels_of(strip_rows(M, K)) * TILE_ROWS * K + LANES, 16);
 }
 
 static size_t scratch(int64_t M, int64_t N, int64_t K)
 {
+    int64_t a = N < COLUMNS_TO_PACK_A ? 0 : scratch_a(M, K);
     int64_t b = depth_of(K) * round_up(MIN(N, BLOCK_COLUMNS), TILE_COLUMNS) + LANES;
-    return (size_t)(scratch_a(M, K) + b) * sizeof(float);
+    return (size_t)(a + b) * sizeof(float);
 }
 
-/* Copying an operand pays when the copy is used often enough: A by this many columns of C, B by so
- * many rows. Below, tiles read the matrix where it is, if its layout allows; but the rows of a
- * large B are read faster in the long runs of the copy than in a tile's short ones. */
-enum { COLUMNS_TO_PACK_A = 3 * TILE_COLUMNS, ROWS_TO_PACK_B = 2 * TILE_ROWS, B_TO_KEEP = 1 << 17 };
-
-/* One row of panels of A times all panels of a block of B. */
-static void block(const cairn__gemm_task *t, int64_t i0, int64_t rows, int64_t k0, int64_t depth,
-                  float *packed_a, float *packed_b)
+/* C [rows, width] (+)= A [rows, depth] B [depth, width]. `packed_a` has the panels of A for these
+ * steps, or is NULL if tiles read A itself. */
+static void block(const cairn__gemm_task *t, const float *a, const float *packed_a, const float *b,
+                  float *packed_b, float *c, int64_t rows, int64_t width, int64_t depth, bool add)
 {
     const int64_t panels = panels_of(rows), high = (rows + panels - 1) / panels;
-    const bool keep_a = t->N < COLUMNS_TO_PACK_A;
     const bool keep_b =
         rows <= ROWS_TO_PACK_B && t->b_column == 1 && depth * t->b_depth <= B_TO_KEEP;
-    const float *a = t->a + i0 * t->a_row + k0 * t->a_depth;
+    const int64_t kept = keep_b ? width / TILE_COLUMNS * TILE_COLUMNS : 0;
     operands from = {.depth = depth};
-    from.a_row = keep_a ? t->a_row : 1;
-    from.a_step = keep_a ? t->a_depth : TILE_ROWS;
-    if (!keep_a)
-        pack_a(t, i0, rows, high, k0, depth, packed_a);
-    for (int64_t j0 = 0; j0 < t->N; j0 += BLOCK_COLUMNS) {
-        int64_t width = MIN(BLOCK_COLUMNS, t->N - j0);
-        int64_t kept = keep_b ? width / TILE_COLUMNS * TILE_COLUMNS : 0;
-        if (kept < width)
-            pack_b(t, j0 + kept, width - kept, k0, depth, packed_b + kept * depth);
-        for (int64_t j = 0; j < width; j += TILE_COLUMNS) {
-            int64_t columns = MIN(TILE_COLUMNS, width - j);
-            from.b = j < kept ? t->b + k0 * t->b_depth + j0 + j : packed_b + j * depth;
-            from.b_step = j < kept ? t->b_depth : TILE_COLUMNS;
-            for (int64_t i = 0; i < rows; i += high) {
-                from.a = keep_a ? a + i * t->a_row : packed_a + i / high * TILE_ROWS * depth;
-                tiles[MIN(high, rows - i) - 1][from.a_row == 1][columns > LANES](
-                    &from, t->c + (i0 + i) * t->c_row + j0 + j, t->c_row, (columns - 1) % LANES + 1,
-                    k0 > 0);
-            }
+    from.a_row = packed_a ? 1 : t->a_row;
+    from.a_step = packed_a ? TILE_ROWS : t->a_depth;
+    if (kept < width)
+        pack_b(t, b + kept * t->b_column, width - kept, depth, packed_b + kept * depth);
+    for (int64_t j = 0; j < width; j += TILE_COLUMNS) {
+        int64_t columns = MIN(TILE_COLUMNS, width - j);
+        from.b = j < kept ? b + j : packed_b + j * depth;
+        from.b_step = j < kept ? t->b_depth : TILE_COLUMNS;
+        for (int64_t i = 0; i < rows; i += high) {
+            from.a = packed_a ? packed_a + i / high * TILE_ROWS * depth : a + i * t->a_row;
+            tiles[MIN(high, rows - i) - 1][from.a_row == 1][columns > LANES](
+                &from, c + i * t->c_row + j, t->c_row, (columns - 1) % LANES + 1, add);
         }
     }
 }
 
+/* All of C for `rows` rows of A. The pieces of the depth are the inner loop: the block of C that
+ * they add to is still in L2 when the next one comes. */
+static void strip(const cairn__gemm_task *t, int64_t i0, int64_t rows, float *packed_a,
+                  float *packed_b)
+{
+    const int64_t panels = panels_of(rows), high = (rows + panels - 1) / panels;
+    const int64_t piece = depth_of(t->K), height = panels * TILE_ROWS;
+    const float *a = t->a + i0 * t->a_row;
+    if (packed_a)
+        for (int64_t k = 0; k < t->K; k += piece)
+            pack_a(t, a + k * t->a_depth, rows, high, MIN(piece, t->K - k), packed_a + k * height);
+    for (int64_t j = 0; j < t->N; j += BLOCK_COLUMNS)
+        for (int64_t k = 0; k < t->K; k += piece)
+            block(t, a + k * t->a_depth, packed_a ? packed_a + k * height : NULL,
+                  t->b + k * t->b_depth + j * t->b_column, packed_b, t->c + i0 * t->c_row + j, rows,
+                  MIN(BLOCK_COLUMNS, t->N - j), MIN(piece, t->K - k), k > 0);
+}
+
 static void product(const cairn__gemm_task *t, float *memory)
 {
-    float *packed_b = memory + scratch_a(t->M, t->K);
-    int64_t piece = depth_of(t->K);
+    const bool keep_a = t->N < COLUMNS_TO_PACK_A;
+    float *packed_b = keep_a ? memory : memory + scratch_a(t->M, t->K);
+    const int64_t most = strip_rows(t->M, t->K);
     if (t->K == 0)
         for (int64_t i = 0; i < t->M; i++)
             memset(t->c + i * t->c_row, 0, (size_t)t->N * sizeof *t->c);
-    for (int64_t i = 0; i < t->M; i += BLOCK_ROWS)
-        for (int64_t k = 0; k < t->K; k += piece)
-            block(t, i, MIN(BLOCK_ROWS, t->M - i), k, MIN(piece, t->K - k), memory, packed_b);
+    for (int64_t i = 0; t->K && i < t->M; i += most)
+        strip(t, i, MIN(most, t->M - i), keep_a ? NULL : memory, packed_b);
 }
 
 const cairn__gemm_kernels CAIRN__ISA_NAME(cairn__gemm) = {

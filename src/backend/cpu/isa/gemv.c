@@ -26,18 +26,17 @@ INLINE void dots(int rows, int64_t K, const float *a, int64_t a_row, const float
     int64_t k = 0;
     for (; k + 2 * LANES <= K; k += 2 * LANES) {
         vec x0 = vec_load(x + k), x1 = vec_load(x + k + LANES);
-#pragma GCC unroll 4
+        UNROLL
         for (int r = 0; r < rows; r++) {
             even[r] += vec_load(a + r * a_row + k) * x0;
             odd[r] += vec_load(a + r * a_row + k + LANES) * x1;
         }
     }
-#pragma GCC unroll 1
     for (; k < K; k++)
-#pragma GCC unroll 4
-        for (int r = 0; r < rows; r++)
-            tail[r] = __builtin_fmaf(a[r * a_row + k], x[k], tail[r]);
-#pragma GCC unroll 4
+        UNROLL
+    for (int r = 0; r < rows; r++)
+        tail[r] = fused(a[r * a_row + k], x[k], tail[r]);
+    UNROLL
     for (int r = 0; r < rows; r++)
         y[r] = sum_lanes(even[r] + odd[r]) + tail[r];
 }
@@ -52,11 +51,11 @@ INLINE void combine(int vectors, int64_t K, const float *a, int64_t a_depth, con
     vec sum[8] = {{0}};
     for (int64_t k = 0; k < K; k++, a += a_depth) {
         vec all = vec_all(x[k]);
-#pragma GCC unroll 8
+        UNROLL
         for (int v = 0; v < vectors; v++)
             sum[v] += vec_load(a + v * LANES) * all;
     }
-#pragma GCC unroll 8
+    UNROLL
     for (int v = 0; v < vectors; v++)
         vec_store(y + v * LANES, sum[v]);
 }

@@ -12,7 +12,7 @@
 /* Swaps for all vectors i whose bit `half` is 0; `low` and `high` are lane lists of the two results,
  * counted through both vectors. */
 #define TRANSPOSE_ROUND(x, half, low, high)                                                        \
-    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) if (!(i & (half)))                    \
+    UNROLL for (int i = 0; i < LANES; i++) if (!(i & (half)))                    \
     {                                                                                              \
         vec p = x[i], q = x[i + (half)];                                                           \
         x[i] = __builtin_shufflevector(p, q, low);                                                 \

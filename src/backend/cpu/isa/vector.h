@@ -27,6 +27,14 @@ typedef float vec_anywhere __attribute__((vector_size(4 * LANES), aligned(4), ma
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* Before a loop with a constant number of rounds: written out, so that an array it indexes becomes
+ * registers. clang does that in time only if asked for all of it. */
+#ifdef __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
 INLINE vec vec_load(const float *p)
 {
     return *(const vec_anywhere *)p;
@@ -40,6 +48,17 @@ INLINE void vec_store(float *p, vec x)
 INLINE vec vec_all(float x)
 {
     return x - (vec){0};
+}
+
+/* a b + c of single numbers, fused where vectors are. The compiler may fuse a loop's body in one
+ * copy of it and not in another; where both must give the same bits, this decides. */
+INLINE float fused(float a, float b, float c)
+{
+#if defined(__FMA__) || defined(__FP_FAST_FMAF)
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
 }
 
 /* The first n of LANES numbers, 1 <= n <= LANES; memory behind them is not touched. */

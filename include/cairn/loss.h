@@ -1,0 +1,52 @@
+/* Cairn, loss: objectives as graph builders. Each returns one value an example unless it says
+ * otherwise; cairn_mean() makes the scalar to minimise. */
+#ifndef CAIRN_LOSS_H
+#define CAIRN_LOSS_H
+
+#include "cairn/nn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Binary cross-entropy from logits, summed over the last axis: sum of softplus(z) - t z.
+ * logits, targets: f32 [B, n], targets in 0..1. Returns [B], in nats. */
+CAIRN_API cairn_tensor cairn_binary_cross_entropy(cairn_tensor logits, cairn_tensor targets);
+
+/* Cross-entropy of softmax(logits) with class indices: logsumexp(z) - z[label].
+ * logits: f32 [B, classes]; labels: i32 [B]. Returns [B], in nats. */
+CAIRN_API cairn_tensor cairn_cross_entropy(cairn_tensor logits, cairn_tensor labels);
+
+/* The same with a distribution over classes: logsumexp(z) - sum of t z. targets: f32 [B, classes]. */
+CAIRN_API cairn_tensor cairn_soft_cross_entropy(cairn_tensor logits, cairn_tensor targets);
+
+/* Sum over the last axis of (y - t)^2. Returns [B]. */
+CAIRN_API cairn_tensor cairn_squared_error(cairn_tensor y, cairn_tensor targets);
+
+/* 1 where the largest logit is the label, else 0. Returns f32 [B]. */
+CAIRN_API cairn_tensor cairn_correct(cairn_tensor logits, cairn_tensor labels);
+
+/* The matching loss of an activation f: the Bregman divergence of the convex F with f = F',
+ *
+ *     D(z, a) = F(z) - F(a) - f(a) (z - a) = F(z) + F*(y) - y z   with y = f(a),
+ *
+ * whose gradient with respect to z is f(z) - y. Summed over the last axis; z and a: f32 [B, n].
+ * Returns [B]. Errors (kept by the graph): CAIRN_ERR_VALUE for an activation that is not monotone
+ * (gelu, gelu_tanh, swish, mish), whose F is not convex, and for softplus, whose F has no closed
+ * form.
+ * Source: Amid, Anil, Warmuth 2022, section 3. arXiv:2106.06199 */
+CAIRN_API cairn_tensor cairn_matching_loss(cairn_tensor z, cairn_tensor a,
+                                           cairn_activation activation);
+
+/* F itself, element by element (softmax: one value a row, [B, 1]): the objective of a local problem
+ * up to a constant is F(z) - y z, also for targets y that are no value of f. */
+CAIRN_API cairn_tensor cairn_matching_potential(cairn_tensor z, cairn_activation activation);
+
+/* Whether an activation has a matching loss. */
+CAIRN_API bool cairn_activation_matches(cairn_activation_kind kind);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,184 @@
+/* Cairn, train: the loop, and what it leaves on disk.
+ *
+ * There is one loop. What differs between tasks is a `cairn_problem`: a few functions that build
+ * graphs. A trainer joins a problem, a data set and a run directory:
+ *
+ *     cairn_trainer *t = cairn_trainer_new(&setup, &status);
+ *     while (cairn_trainer_advance(t, 1.0, &status)) {}     a second at a time, or until it is done
+ *     cairn_trainer_free(t);
+ *
+ * A run directory:
+ *
+ *     config.toml                 every option, resolved, with its help as a comment
+ *     log.jsonl                   one object a line: steps, evaluations, events
+ *     events.out.tfevents...      the same for TensorBoard
+ *     checkpoint/state.safetensors  all variables and the place in the data: replaced whole, synced
+ *     model.safetensors           the trained parameters, written at the end
+ *     run.json                    state ("running", "done", "interrupted", "failed"), last figures
+ *     report.html                 written at the end and at each checkpoint
+ *
+ * A run that is killed at any moment loses the steps since its last checkpoint and nothing else;
+ * resumed, it ends with the same bits as one that was never interrupted. */
+#ifndef CAIRN_TRAIN_H
+#define CAIRN_TRAIN_H
+
+#include "cairn/compile.h"
+#include "cairn/data.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- problems ----------------------------------------------------------------------------------- */
+
+/* What a problem is built for. */
+struct cairn_trainer;
+struct cairn_report;
+
+typedef struct cairn_build {
+    const cairn_dataset *data; /* borrowed */
+    int64_t batch;             /* examples in a step */
+    int64_t steps_per_epoch;
+    int64_t total_steps; /* of the whole run, for schedules */
+} cairn_build;
+
+/* Graph inputs named "x" (f32 [batch, features]) and "label" (i32 [batch]) are fed from the data.
+ * Functions report through the graph's sticky error. */
+typedef struct cairn_problem {
+    const void *user;
+
+    /* Model, loss and update. Every scalar output is logged; one must be called "loss". */
+    void (*build)(const void *user, cairn_graph *g, const cairn_build *b);
+
+    /* The model again (a graph that shares the variables), with outputs f32 [batch]: one value an
+     * example, averaged over a split. One must be called "loss". */
+    void (*build_evaluation)(const void *user, cairn_graph *g, const cairn_build *b);
+
+    /* Updates of the set "refresh" run as a program of their own before every `refresh_interval`-th
+     * step (second-order methods); 0: none. */
+    int64_t refresh_interval;
+
+    /* Adds sections to the report (a cairn_report *) from the trained model: pictures, tables.
+     * May be NULL. */
+    bool (*report)(const void *user, struct cairn_trainer *trainer, struct cairn_report *report,
+                   cairn_status *status);
+} cairn_problem;
+
+/* ---- options --------------------------------------------------------------------------------------- */
+
+typedef enum cairn_bad_loss {
+    CAIRN_BAD_LOSS_STOP,   /* end the run as failed */
+    CAIRN_BAD_LOSS_REWIND, /* back to the last checkpoint, and past the batches since */
+    CAIRN_BAD_LOSS_IGNORE
+} cairn_bad_loss;
+
+typedef struct cairn_train_options {
+    int64_t seed;             /* of initial values, orders and random operations */
+    int64_t batch;            /* examples in a step */
+    cairn_span length;        /* of the run */
+    double seconds;           /* ends the run after so much time in steps; 0: no such limit */
+    cairn_span evaluate;      /* between evaluations */
+    int64_t evaluate_items;   /* of each split at most; 0: all */
+    cairn_span checkpoint;    /* between checkpoints; 0: only at the end */
+    int64_t log_every;        /* steps */
+    int bad_loss;             /* cairn_bad_loss: a loss that is not finite, or a spike */
+    double spike_factor;      /* a spike is above this times the median of the last 100; 0: none */
+    int64_t threads;          /* 0: one for each core */
+} cairn_train_options;
+
+CAIRN_API cairn_train_options cairn_train_defaults(void);
+
+/* ---- trainers ----------------------------------------------------------------------------------------- */
+
+typedef struct cairn_trainer cairn_trainer;
+
+/* One logged or measured figure. */
+typedef struct cairn_figure {
+    const char *name; /* "loss", "test/loss" */
+    double value;
+} cairn_figure;
+
+typedef struct cairn_train_setup {
+    const cairn_problem *problem;       /* copied; its user pointer is borrowed */
+    const cairn_dataset *data;          /* borrowed */
+    const cairn_train_options *options; /* copied */
+    const char *directory;              /* of the run, made if missing; NULL: nothing on disk */
+    bool resume;                        /* continue from the directory's checkpoint */
+
+    /* For config.toml and the report: sections of options, ended by a NULL name. Borrowed. */
+    const struct cairn_config_section {
+        const char *name;
+        const cairn_option *table;
+        const void *options;
+    } *sections;
+    const char *title; /* of the report, and in the index */
+} cairn_train_setup;
+
+/* Builds and compiles, and reads the checkpoint when resuming. The caller owns the trainer.
+ * Errors: those of building and compiling; CAIRN_ERR_FILE with the path and the reason;
+ * CAIRN_ERR_STATE when the directory holds a run and `resume` is false. Nothing is left half made. */
+CAIRN_API cairn_trainer *cairn_trainer_new(const cairn_train_setup *setup, cairn_status *status);
+CAIRN_API void cairn_trainer_free(cairn_trainer *t);
+
+/* Trains for about `seconds` (0: one step). True while there is more to do; false at the end or with
+ * an error. At the end the final evaluation, checkpoint, model and report have been written. */
+CAIRN_API bool cairn_trainer_advance(cairn_trainer *t, double seconds, cairn_status *status);
+
+/* Writes a checkpoint now and marks the run as interrupted: what the program does on Ctrl-C. */
+CAIRN_API bool cairn_trainer_interrupt(cairn_trainer *t, cairn_status *status);
+
+/* Where it stands. seconds: spent in steps, without evaluation. remaining: estimate from the median
+ * step. */
+typedef struct cairn_progress {
+    int64_t step, total_steps, epoch, examples;
+    double seconds, remaining, examples_per_second;
+    double loss; /* of the last step */
+} cairn_progress;
+CAIRN_API cairn_progress cairn_trainer_progress(const cairn_trainer *t);
+
+/* The latest figures: outputs of the last logged step, and "train/NAME" and "test/NAME" of the last
+ * evaluation. Borrowed until the next call on the trainer. Returns how many. */
+CAIRN_API int cairn_trainer_figures(const cairn_trainer *t, const cairn_figure **figures);
+CAIRN_API double cairn_trainer_figure(const cairn_trainer *t, const char *name); /* or NaN */
+
+/* The history of one figure for curves: n points of step, examples, seconds and value. Borrowed. */
+typedef struct cairn_history {
+    int64_t n;
+    const int64_t *step, *examples;
+    const double *seconds, *value;
+} cairn_history;
+CAIRN_API cairn_history cairn_trainer_history(const cairn_trainer *t, const char *figure);
+
+/* The graph that is trained: for its variables. Borrowed. */
+CAIRN_API cairn_graph *cairn_trainer_graph(cairn_trainer *t);
+CAIRN_API const cairn_dataset *cairn_trainer_data(const cairn_trainer *t);
+
+/* ---- checkpoints -------------------------------------------------------------------------------------- */
+
+/* Writes all variables of a graph, or the trainable ones only, to a safetensors file, whole or not at
+ * all; and reads those that the file holds back. metadata: name and text in turn, NULL-terminated, or
+ * NULL. Errors: CAIRN_ERR_FILE; reading: also CAIRN_ERR_FORMAT, CAIRN_ERR_SHAPE and CAIRN_ERR_NAME
+ * for a variable that the file lacks. */
+CAIRN_API bool cairn_graph_save(const cairn_graph *graph, const char *path, bool trainable_only,
+                                const char *const *metadata, cairn_status *status);
+CAIRN_API bool cairn_graph_load(cairn_graph *graph, const char *path, cairn_status *status);
+
+/* ---- the index of runs -------------------------------------------------------------------------------- */
+
+typedef struct cairn_run_entry {
+    char directory[CAIRN_TEXT_SIZE], title[256], state[32], started[32];
+    double loss, seconds;
+    int64_t steps;
+} cairn_run_entry;
+
+/* The runs below `root`, newest first: from root/index.sqlite where SQLite is built in, brought up to
+ * date with the directories first; else from the directories alone. The caller frees the list with
+ * cairn_runs_free(). */
+CAIRN_API cairn_run_entry *cairn_runs(const char *root, int64_t *n, cairn_status *status);
+CAIRN_API void cairn_runs_free(cairn_run_entry *runs);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

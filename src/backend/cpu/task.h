@@ -1,0 +1,68 @@
+/* What the processor runs: tasks, each cut into chunks that any thread may compute.
+ *
+ * The cut depends on the step only, so results have the same bits on any number of threads. */
+#ifndef CAIRN_SRC_BACKEND_CPU_TASK_H
+#define CAIRN_SRC_BACKEND_CPU_TASK_H
+
+#include "backend/cpu/isa.h"
+#include "compile/plan.h"
+
+typedef struct cairn__task {
+    /* Computes one chunk. Allocates nothing and cannot fail. scratch: at least `scratch` bytes,
+     * aligned to 64, this thread's own. */
+    void (*run)(const struct cairn__task *task, int64_t chunk, void *scratch);
+    void (*release)(void *state);
+    void *state;
+    int64_t chunks;
+    size_t scratch;
+    double cost;          /* of all chunks, in nanoseconds of one thread, roughly */
+    int wave;
+    const char *kernel;   /* the name of what was chosen */
+    const char *declined; /* better ones and why not, or "" */
+} cairn__task;
+
+/* What a kernel is prepared from: a step that is neither a product nor fused. */
+typedef struct cairn__cpu_context {
+    const cairn__plan *plan;
+    void *arena;
+    cairn__isa_level level;
+    cairn_status *status;
+} cairn__cpu_context;
+
+/* Where a value is in memory. */
+void *cairn__cpu_address(const cairn__cpu_context *c, int32_t value);
+
+/* A kernel for one op. Kernels of an op are listed best first; the reference is behind them all. */
+typedef struct cairn__cpu_kernel {
+    const char *name;
+
+    /* NULL if the kernel can run the step, or else the reason why not. */
+    const char *(*declines)(const cairn__cpu_context *c, const cairn__step *step);
+
+    /* Fills task->run, state, release, chunks, scratch and cost; false with an error. */
+    bool (*prepare)(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task);
+} cairn__cpu_kernel;
+
+/* Kernels by op, in src/backend/cpu/kernels.def: CAIRN_KERNEL(op, kernel), best first. */
+#define CAIRN_KERNEL(op, kernel) extern const cairn__cpu_kernel cairn__cpu_##kernel;
+#include "backend/cpu/kernels.def"
+#undef CAIRN_KERNEL
+
+/* Chooses a kernel for the step of one op and prepares it. */
+bool cairn__cpu_prepare_op(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task);
+
+/* A matrix product with its epilogue, an element-wise program alone, or a copy. */
+bool cairn__cpu_prepare_fused(const cairn__cpu_context *c, const cairn__step *step,
+                              cairn__task *task);
+bool cairn__cpu_prepare_product(const cairn__cpu_context *c, const cairn__step *step,
+                                cairn__task *task);
+bool cairn__cpu_prepare_copy(const cairn__cpu_context *c, const cairn__step *step,
+                             cairn__task *task);
+
+/* Runs all tasks, wave by wave. */
+typedef struct cairn__executor cairn__executor;
+cairn__executor *cairn__executor_new(cairn__task *tasks, int n, cairn_status *status);
+void cairn__executor_free(cairn__executor *e); /* not the tasks */
+void cairn__executor_run(cairn__executor *e);
+
+#endif

@@ -1,0 +1,53 @@
+/* What the files of this room share: the data set from inside, and sums over fields. */
+#ifndef CAIRN_SRC_DATA_DATA_H
+#define CAIRN_SRC_DATA_DATA_H
+
+#include "base/base.h"
+#include "cairn/data.h"
+
+extern const cairn_option cairn__data_table[];
+extern const cairn_option cairn__loader_table[];
+
+/* Fails with CAIRN_ERR_VALUE when a number of the struct that `table` describes is out of its row's
+ * range. Texts were checked when they were read, but a struct can also be filled by hand. */
+bool cairn__check_options(const cairn_option *table, const void *options, cairn_status *status);
+
+/* Features and labels. */
+enum { CAIRN__MOST_FIELDS = 2, CAIRN__SPLITS = 2 };
+
+struct cairn_dataset {
+    cairn__arena arena; /* path and names */
+    const char *path;
+    const char *kind; /* static: what the path holds, for people */
+    int count;        /* of fields: 1 or 2 */
+    /* Owned data. A split that the source does not have has data NULL until cairn__split(). */
+    cairn_field fields[CAIRN__SPLITS][CAIRN__MOST_FIELDS];
+    const char *const *columns; /* of "x", or NULL */
+    const char *const *names;   /* of the classes, or NULL */
+    int64_t classes;
+};
+
+/* Elements and bytes of a field that is not trusted; false when they overflow or a size is
+ * negative. */
+bool cairn__field_size(const cairn_field *field, int64_t *elements, size_t *bytes);
+
+/* Elements of one item: the product of the sizes after the first. */
+int64_t cairn__item_elements(const cairn_field *field);
+
+/* Draws the test split where the source has none, and applies the limit. */
+bool cairn__split(cairn_dataset *dataset, const cairn_data_options *options, cairn_status *status);
+
+/* Writes n elements of `from` as f32; u8 is divided by 255, everything else converted. */
+typedef void cairn__converter(const void *from, int64_t n, float *to);
+
+/* The converter of a type; NULL for those that no reader of this room makes. */
+cairn__converter *cairn__converter_of(cairn_data_type type);
+
+typedef struct cairn__measure {
+    double least, greatest, mean; /* over the finite elements; 0 when there are none */
+    int64_t finite, not_finite;
+} cairn__measure;
+
+cairn__measure cairn__measure_field(const cairn_field *field);
+
+#endif

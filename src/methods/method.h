@@ -1,0 +1,44 @@
+/* What a method is to the rest of Cairn: one record, listed in methods.def. */
+#ifndef CAIRN_SRC_METHOD_H
+#define CAIRN_SRC_METHOD_H
+
+#include "base/base.h"
+#include "cairn/report.h"
+#include "cairn/train.h"
+
+/* How much of an experiment to run, and where its record goes. */
+typedef struct cairn__reproduction {
+    const cairn_dataset *data; /* borrowed */
+    bool quick;                /* minutes instead of hours */
+    int64_t seeds;             /* at least 3 for verdicts */
+    const char *directory;     /* partial results are kept here, so that it can be resumed */
+    cairn_report *report;      /* sections are added */
+    void (*progress)(void *user, double done, const char *what); /* done: 0 .. 1 */
+    void *user;
+    const volatile int *stop; /* set by Ctrl-C */
+} cairn__reproduction;
+
+typedef struct cairn__method {
+    const char *name, *purpose;
+    const char *paper; /* authors, title, year, identifier */
+    const cairn_option *options;
+    size_t options_size;
+
+    /* Fills the functions of the problem for options, which are borrowed. */
+    void (*problem)(const void *options, cairn_problem *problem);
+
+    /* Measures the claims: at most `most` are written. Returns how many there are, or -1 with an
+     * error. Texts in claims are static or live in the report. */
+    int (*reproduce)(const cairn__reproduction *r, cairn_report_claim *claims, int most,
+                     cairn_status *status);
+} cairn__method;
+
+#define CAIRN_METHOD(name) extern const cairn__method cairn__method_##name;
+#include "methods/methods.def"
+#undef CAIRN_METHOD
+
+/* All of them, NULL-terminated; and one by name, or NULL with an error that offers the nearest. */
+extern const cairn__method *const cairn__methods[];
+const cairn__method *cairn__method_find(const char *name, cairn_status *status);
+
+#endif
