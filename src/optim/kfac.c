@@ -133,13 +133,13 @@ static cairn_tensor damped_inverse(cairn_tensor x, cairn_tensor unit, cairn_tens
 
 /* The damping goes to the factors in the proportion q of their mean eigenvalues: Martens and Grosse
  * 2015, section 6.3. A dead layer has S = 0 or A = 0; the bound keeps q finite, where any will do. */
-static void invert(const step *k, cairn_tensor a, cairn_tensor s, cairn_tensor *a_inverse,
-                   cairn_tensor *s_inverse)
+void cairn__kfac_inverses(cairn_tensor a, cairn_tensor s, double damping, cairn_tensor *a_inverse,
+                          cairn_tensor *s_inverse)
 {
     cairn_graph *g = a.graph;
     cairn_tensor unit_a = cairn__identity(g, cairn_tensor_shape(a).size[0]);
     cairn_tensor unit_s = cairn__identity(g, cairn_tensor_shape(s).size[0]);
-    cairn_tensor tiny = cairn_scalar(g, 1e-15), root = cairn_scalar(g, sqrt(k->o.damping));
+    cairn_tensor tiny = cairn_scalar(g, 1e-15), root = cairn_scalar(g, sqrt(damping));
     cairn_tensor of_a = cairn_maximum(mean_diagonal(a, unit_a), tiny);
     cairn_tensor of_s = cairn_maximum(mean_diagonal(s, unit_s), tiny);
     cairn_tensor q = cairn_sqrt(cairn_div(of_a, of_s));
@@ -165,14 +165,14 @@ static void find_inverses(const step *k, factors *f)
 {
     cairn_tensor weight = f->layer->weight, a, s;
     if (k->o.inverse_interval == 1) {
-        invert(k, f->a, f->s, &f->a_inverse, &f->s_inverse);
+        cairn__kfac_inverses(f->a, f->s, k->o.damping, &f->a_inverse, &f->s_inverse);
         return;
     }
     f->a_inverse = stored(weight, "kfac_a_inverse", f->a);
     f->s_inverse = stored(weight, "kfac_s_inverse", f->s);
     if (cairn__none(f->s_inverse))
         return;
-    invert(k, current(weight, "kfac_a"), current(weight, "kfac_s"), &a, &s);
+    cairn__kfac_inverses(current(weight, "kfac_a"), current(weight, "kfac_s"), k->o.damping, &a, &s);
     cairn_assign_in(CAIRN_REFRESH, f->a_inverse, a);
     cairn_assign_in(CAIRN_REFRESH, f->s_inverse, s);
 }

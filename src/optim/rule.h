@@ -113,6 +113,10 @@ cairn_tensor cairn__rms(cairn_tensor x);
 cairn_tensor cairn__adam_direction(const cairn__rule_input *in, double beta1, double beta2,
                                    double epsilon, cairn_tensor *next);
 
+/* The damped inverses of the two curvature factors of K-FAC: see cairn_kfac(). */
+void cairn__kfac_inverses(cairn_tensor a, cairn_tensor s, double damping, cairn_tensor *a_inverse,
+                          cairn_tensor *s_inverse);
+
 /* Fills a state of the parameter's own shape. */
 cairn__rule_state cairn__state_like(const char *name, cairn_shape shape, double first);
 
