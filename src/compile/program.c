@@ -30,6 +30,30 @@ static cairn__plan *make_plan(cairn_graph *g, const cairn__targets *targets, cai
     return NULL;
 }
 
+/* Writes the elements of a leaf that has them itself, a constant or iota, to its place: once, since
+ * nothing else is ever put there. */
+static bool write_leaf(cairn_program *program, const cairn__value *v, cairn_status *status)
+{
+    const cairn__backend *backend = program->device->backend;
+    const cairn_node *n = program->plan->lowered->nodes[v->node];
+    if (n->op == &cairn__op_constant)
+        return backend->write(program->device, program->arena, v->offset, n->at.data, v->bytes,
+                              status);
+    int64_t count = cairn_shape_count(n->shape);
+    double *exact = cairn__alloc((size_t)count, sizeof *exact, status);
+    void *elements = cairn__alloc(v->bytes, 1, status);
+    bool good = exact && elements;
+    if (good) {
+        cairn__evaluate_node(program->plan->lowered, n, NULL, exact);
+        cairn__from_double(n->dtype, exact, elements, count);
+        good = backend->write(program->device, program->arena, v->offset, elements, v->bytes,
+                              status);
+    }
+    cairn__free(exact);
+    cairn__free(elements);
+    return good;
+}
+
 /* Storage for the variables, memory for the arena with the constants in it. */
 static bool place_data(cairn_program *program, cairn_status *status)
 {
@@ -42,10 +66,9 @@ static bool place_data(cairn_program *program, cairn_status *status)
     program->arena = backend->alloc(program->device, p->arena_bytes, status);
     for (int i = 0; program->arena && i < p->n_values; i++) {
         const cairn__value *v = &p->values[i];
-        const cairn_node *n = p->lowered->nodes[v->node];
-        if (n->op == &cairn__op_constant && v->producer < 0 &&
-            !backend->write(program->device, program->arena, v->offset, n->at.data, v->bytes,
-                            status))
+        const cairn_op *op = p->lowered->nodes[v->node]->op;
+        if ((op == &cairn__op_constant || op == &cairn__op_iota) && v->producer < 0 &&
+            !write_leaf(program, v, status))
             return false;
     }
     return program->arena != NULL;
