@@ -30,26 +30,25 @@ static cairn__plan *make_plan(cairn_graph *g, const cairn__targets *targets, cai
     return NULL;
 }
 
-/* Writes the elements of a leaf that has them itself, a constant or iota, to its place: once, since
- * nothing else is ever put there. */
-static bool write_leaf(cairn_program *program, const cairn__value *v, cairn_status *status)
+/* Elements that a leaf brings along (constants, indices) go to their place once. */
+static bool place_leaf(cairn_program *program, const cairn__value *v, cairn_status *status)
 {
+    const cairn_graph *g = program->plan->lowered;
+    const cairn_node *n = g->nodes[v->node];
     const cairn__backend *backend = program->device->backend;
-    const cairn_node *n = program->plan->lowered->nodes[v->node];
-    if (n->op == &cairn__op_constant)
-        return backend->write(program->device, program->arena, v->offset, n->at.data, v->bytes,
-                              status);
+    if (v->producer >= 0 || n->op->kind != CAIRN__LEAF || !n->op->reference)
+        return true;
     int64_t count = cairn_shape_count(n->shape);
-    double *exact = cairn__alloc((size_t)count, sizeof *exact, status);
+    double *values = cairn__alloc((size_t)count, sizeof *values, status);
     void *elements = cairn__alloc(v->bytes, 1, status);
-    bool good = exact && elements;
+    bool good = values && elements;
     if (good) {
-        cairn__evaluate_node(program->plan->lowered, n, NULL, exact);
-        cairn__from_double(n->dtype, exact, elements, count);
+        cairn__evaluate_node(g, n, NULL, values);
+        cairn__from_double(n->dtype, values, elements, count);
         good = backend->write(program->device, program->arena, v->offset, elements, v->bytes,
                               status);
     }
-    cairn__free(exact);
+    cairn__free(values);
     cairn__free(elements);
     return good;
 }
@@ -64,13 +63,9 @@ static bool place_data(cairn_program *program, cairn_status *status)
             !cairn__variable_place(p->values[i].variable, program->device, status))
             return false;
     program->arena = backend->alloc(program->device, p->arena_bytes, status);
-    for (int i = 0; program->arena && i < p->n_values; i++) {
-        const cairn__value *v = &p->values[i];
-        const cairn_op *op = p->lowered->nodes[v->node]->op;
-        if ((op == &cairn__op_constant || op == &cairn__op_iota) && v->producer < 0 &&
-            !write_leaf(program, v, status))
+    for (int i = 0; program->arena && i < p->n_values; i++)
+        if (p->values[i].place == CAIRN__ARENA && !place_leaf(program, &p->values[i], status))
             return false;
-    }
     return program->arena != NULL;
 }
 

@@ -81,6 +81,14 @@ const char *cairn__parameter_name(cairn_tensor parameter);
 cairn_tensor cairn__parameter_state(cairn_tensor parameter, const char *name, cairn_shape shape,
                                     cairn_init init);
 
+/* What is done to gradients before any rule sees them: clipping, then coupled weight decay. */
+void cairn__adjust_gradients(const cairn_tensor *parameters, cairn_tensor *gradients, int n,
+                             const cairn_update_options *common);
+
+/* `value`, the new one of `parameter`, less the decoupled weight decay. */
+cairn_tensor cairn__decayed(cairn_tensor value, cairn_tensor parameter, cairn_tensor rate,
+                            const cairn_update_options *common);
+
 /* The number of the step in f32: 1 in the first. */
 cairn_tensor cairn__step_number(cairn_graph *g);
 
@@ -95,9 +103,19 @@ cairn_tensor cairn__descend(cairn_tensor value, cairn_tensor factor, cairn_tenso
 /* The Euclidean norm of all elements, scalar. */
 cairn_tensor cairn__norm(cairn_tensor x);
 
+/* a / b, or 1 where one of the two is 0: the ratios by which LARS and LAMB trust a step. */
+cairn_tensor cairn__trust(cairn_tensor a, cairn_tensor b);
+
+/* The root of the mean square of all elements, scalar. */
+cairn_tensor cairn__rms(cairn_tensor x);
+
 /* The direction of Adam, m and v corrected for their start at 0; next[0], next[1]: the new m and v. */
 cairn_tensor cairn__adam_direction(const cairn__rule_input *in, double beta1, double beta2,
                                    double epsilon, cairn_tensor *next);
+
+/* The damped inverses of the two curvature factors of K-FAC: see cairn_kfac(). */
+void cairn__kfac_inverses(cairn_tensor a, cairn_tensor s, double damping, cairn_tensor *a_inverse,
+                          cairn_tensor *s_inverse);
 
 /* Fills a state of the parameter's own shape. */
 cairn__rule_state cairn__state_like(const char *name, cairn_shape shape, double first);

@@ -14,6 +14,7 @@ static const cairn_optimizer *const optimizers[] = {
 #define CAIRN_RULE(name) &cairn__rule_##name.about,
 #include "optim/rules.def"
 #undef CAIRN_RULE
+    &cairn__kfac_about,
 };
 
 /* ---- finding --------------------------------------------------------------------------------------- */
