@@ -156,7 +156,6 @@ typedef struct example {
     doubles d;
     cairn_program *program, *refresh;
     int64_t interval;
-    double looser; /* of the f32 tolerance */
 } example;
 
 static void read_option(words *w, const cairn_option *table, void *options)
@@ -246,11 +245,11 @@ static void compare(const example *e, const char *how, int i, int step, const do
                step + 1, worst, tolerance);
 }
 
-/* A step has about 16 operations on values whose size is at most that of the parameter or of a step
- * (some 2 here), each with an error of 2^-24 of it; errors of steps add up. */
-static double f32_tolerance(const example *e, int step)
+/* A step rounds the new value (2^-24 of it, as values stay below 8) and the step itself, which is smaller
+ * by its rate; errors of steps add up. */
+static double f32_tolerance(int step)
 {
-    return e->looser * 32 * ldexp(1, -24) * (step + 1);
+    return 4 * ldexp(1, -24) * (step + 1);
 }
 
 static void feed(example *e, int i, const double *x)
@@ -277,8 +276,8 @@ static void check_parameter(example *e, int i, int step)
     cairn_variable_read(cairn_graph_variable(e->g, name), values, bytes, &status);
     CHECK_OK(status);
     cairn__to_double(CAIRN_F32, values, widened, e->count[i]);
-    compare(e, "double", i, step, doubles_of(&e->d, name), expected, 1e-11);
-    compare(e, "f32", i, step, widened, expected, f32_tolerance(e, step));
+    compare(e, "double", i, step, doubles_of(&e->d, name), expected, 1e-13);
+    compare(e, "f32", i, step, widened, expected, f32_tolerance(step));
     cairn__free(values);
     cairn__free(widened);
     cairn__free(expected);
@@ -307,11 +306,7 @@ static void take_step(example *e, int step)
 
 static void run_case(const char *file)
 {
-    example e = {.file = file, .looser = 1};
-    /* An eigenvalue is good to 2^-24 of the largest one, and the smallest that count here are some
-     * hundred times smaller; roots and norms then soften that. */
-    if (strncmp(file, "shampoo", 7) == 0)
-        e.looser = 30;
+    example e = {.file = file};
     if (!words_open(&e.w, file))
         return;
     if (start(&e)) {
