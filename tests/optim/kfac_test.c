@@ -1,5 +1,5 @@
-/* K-FAC on small networks: against a twin that solves each layer by elimination, the distribution of
- * its sampled targets, and that it is worth its price. */
+/* K-FAC on small networks: against a twin that solves each layer by elimination, the distribution
+ * of its sampled targets, and that it is worth its price. */
 #include "cairn/compile.h"
 #include "cairn/loss.h"
 #include "cairn/optim.h"
@@ -146,8 +146,9 @@ TEST(the_first_step_solves_the_damped_system)
     close_problem(&q);
 }
 
-/* A is the second moment of [x, 1]. S of a Gaussian output is the identity but for sampling: an entry
- * is the mean of some 950 effective products of deviation 1 or sqrt(2); 5 deviations are 0.23. */
+/* A is the second moment of [x, 1]. S of a Gaussian output is the identity but for sampling: an
+ * entry is the mean of some 950 effective products of deviation 1 or sqrt(2); 5 deviations are
+ * 0.23. */
 TEST(factors_are_moments_of_inputs_and_sampled_gradients)
 {
     cairn_kfac_options o = cairn_kfac_defaults();
@@ -236,7 +237,8 @@ TEST(the_norm_constraint_limits_the_step)
     for (int i = 0; i < SIDE * OUT; i++)
         free_length += 0.25 * d[i] * g[i];
     CHECK(free_length > 1e-4);
-    /* The step is f rate D with f^2 rate^2 <D, G> = c, so <step, G> = f rate <D, G> = c / (f rate). */
+    /* The step is f rate D with f^2 rate^2 <D, G> = c, so <step, G> = f rate <D, G> = c / (f rate).
+     */
     double f = sqrt(1e-4 / free_length);
     for (int i = 0; i < SIDE * OUT; i++)
         length += (double)(before[i] - after[i]) * g[i];
@@ -244,7 +246,7 @@ TEST(the_norm_constraint_limits_the_step)
     close_problem(&q);
 }
 
-/* ---- deep networks ------------------------------------------------------------------------------------------ */
+/* ---- deep networks --------------------------------------------------------------------------- */
 
 static void train_classifier(cairn_output_kind output, double most)
 {

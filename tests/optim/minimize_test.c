@@ -67,6 +67,25 @@ TEST(an_unknown_rule_is_refused_with_the_nearest_name)
     cairn_graph_free(g);
 }
 
+TEST(kfac_is_no_rule_for_single_parameters)
+{
+    cairn_graph *g = scalar_problem("kfac", NULL, NULL);
+    CHECK_CONTAINS(cairn_graph_status(g).message, "works on layers: see cairn_kfac()");
+    cairn_graph_free(g);
+}
+
+TEST(only_large_intervals_need_a_refresh)
+{
+    cairn_shampoo_options shampoo = cairn_shampoo_defaults();
+    cairn_kfac_options kfac = cairn_kfac_defaults();
+    CHECK_INT(cairn_refresh_interval("adam", NULL), 0);
+    CHECK_INT(cairn_refresh_interval("shampoo", NULL), 0);
+    CHECK_INT(cairn_refresh_interval("kfac", NULL), 0);
+    shampoo.root_interval = kfac.inverse_interval = 20;
+    CHECK_INT(cairn_refresh_interval("shampoo", &shampoo), 20);
+    CHECK_INT(cairn_refresh_interval("kfac", &kfac), 20);
+}
+
 TEST(options_out_of_range_are_refused)
 {
     cairn_adam_options o = cairn_adam_defaults();
@@ -81,7 +100,7 @@ TEST(options_out_of_range_are_refused)
     cairn_graph_free(g);
 }
 
-/* ---- the list -------------------------------------------------------------------------------------- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 TEST(every_optimizer_is_listed_with_its_rate_first)
 {
@@ -119,7 +138,7 @@ TEST(every_bound_of_every_option_is_checked)
     }
 }
 
-/* ---- properties of all rules ------------------------------------------------------------------------- */
+/* ---- properties of all rules ----------------------------------------------------------------- */
 
 enum { ROWS = 4, COLUMNS = 3, ELEMENTS = ROWS * COLUMNS };
 
@@ -132,8 +151,8 @@ static cairn_graph *quadratic(const char *rule, const void *options,
     for (int i = 0; i < ELEMENTS; i++)
         curvature[i] = (float)(1 + i % 4);
     cairn_graph *g = cairn_graph_new();
-    cairn_tensor w = cairn_parameter(g, "w", CAIRN_SHAPE(ROWS, COLUMNS),
-                                     (cairn_init){CAIRN_INIT_UNIFORM, 1});
+    cairn_tensor w =
+        cairn_parameter(g, "w", CAIRN_SHAPE(ROWS, COLUMNS), (cairn_init){CAIRN_INIT_UNIFORM, 1});
     cairn_tensor c = cairn_constant(g, CAIRN_F32, CAIRN_SHAPE(ROWS, COLUMNS), curvature);
     cairn_tensor a = cairn_constant(g, CAIRN_F32, CAIRN_SHAPE(ROWS, COLUMNS), aim);
     cairn_tensor loss = cairn_scale(cairn_sum(cairn_mul(c, cairn_square(cairn_sub(w, a)))), 0.5);
@@ -251,7 +270,7 @@ TEST(steps_of_lars_and_lamb_do_not_depend_on_the_scale_of_the_gradient)
     CHECK_NEAR(first_step("lamb", &lamb, 1000), 0.2, 1e-6);
 }
 
-/* ---- parameters and states ---------------------------------------------------------------------------- */
+/* ---- parameters and states ------------------------------------------------------------------- */
 
 TEST(states_are_named_after_parameter_and_rule)
 {
@@ -313,7 +332,7 @@ TEST(spans_are_resolved_to_steps)
     CHECK_INT(o.duration.unit, CAIRN_STEPS);
 }
 
-/* ---- sets of updates ------------------------------------------------------------------------------------- */
+/* ---- sets of updates ------------------------------------------------------------------------- */
 
 TEST(a_named_set_of_updates_is_a_program_of_its_own)
 {
@@ -343,4 +362,25 @@ TEST(a_named_set_of_updates_is_a_program_of_its_own)
     cairn_program_free(fast);
     cairn_program_free(slow);
     cairn_graph_free(g);
+}
+
+/* ---- memory
+ * -------------------------------------------------------------------------------------- */
+
+TEST(out_of_memory_at_every_call_is_an_error_and_no_crash)
+{
+    const char *const names[] = {"adam", "adafactor", "shampoo"};
+    for (int64_t n = 1; n < 60; n++) {
+        for (size_t i = 0; i < CAIRN__COUNT(names); i++) {
+            cairn_graph *g = cairn_graph_new();
+            cairn_tensor w = cairn_parameter(g, "w", CAIRN_SHAPE(5, 4), CAIRN_ONES);
+            cairn__alloc_fail_after(n);
+            cairn_minimize(cairn_sum(cairn_square(w)), names[i], NULL, NULL);
+            cairn__alloc_fail_after(0);
+            cairn_status status = cairn_graph_status(g);
+            CHECK(status.code == CAIRN_OK || status.code == CAIRN_ERR_MEMORY);
+            CHECK(n > 1 || status.code == CAIRN_ERR_MEMORY);
+            cairn_graph_free(g);
+        }
+    }
 }
