@@ -2,8 +2,8 @@
  * operand]. See per_example.c.
  *
  * The rule of an element-wise op is itself element-wise in dy: broadcasting carries the leading
- * axis through it. For any other op the same op is built with that axis before all others, and its own
- * rule is applied to this; what the rule does not read of it is dead code. */
+ * axis through it. For any other op the same op is built with that axis before all others, and its
+ * own rule is applied to this; what the rule does not read of it is dead code. */
 #include <string.h>
 
 #include "autodiff/autodiff.h"

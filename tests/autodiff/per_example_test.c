@@ -234,7 +234,8 @@ TEST(one_example_is_a_batch_too)
     cairn_graph *g = cairn_graph_new();
     cairn_tensor w = parameter(g, "w", CAIRN_SHAPE(C)), dw;
     cairn_tensor x = cairn_input(g, "x0", CAIRN_F32, CAIRN_SHAPE(1, C));
-    cairn_per_example_gradients(cairn_reduce_sum(cairn_mul(x, w), CAIRN_AXIS(1), false), &w, 1, &dw);
+    cairn_tensor loss = cairn_reduce_sum(cairn_mul(x, w), CAIRN_AXIS(1), false);
+    cairn_per_example_gradients(loss, &w, 1, &dw);
     CHECK_OK(cairn_graph_status(g));
     CHECK(cairn_shape_equal(cairn_tensor_shape(dw), CAIRN_SHAPE(1, C)));
     cairn_graph_free(g);
