@@ -37,9 +37,10 @@ const cairn_optimizer cairn__kfac_about = {
 /* One layer in the making. */
 typedef struct factors {
     const cairn_dense *layer;
-    cairn_tensor a, s; /* running means after this step */
-    cairn_tensor g, d; /* gradient and direction, [in (+ 1), out] */
-    cairn_tensor dz;   /* [B, out], of the sampled log-likelihood */
+    cairn_tensor a, s;         /* running means after this step */
+    cairn_tensor old_a, old_s; /* and before it: the states */
+    cairn_tensor g, d;         /* gradient and direction, [in (+ 1), out] */
+    cairn_tensor dz;           /* [B, out], of the sampled log-likelihood */
     cairn_tensor a_inverse, s_inverse;
 } factors;
 
@@ -111,17 +112,18 @@ static cairn_tensor with_ones(const cairn_dense *layer)
 
 /* E[rows^T rows] joined to the running mean, whose share e = min(1 - 1/t, decay) makes the first
  * steps a plain mean: Martens and Grosse 2015, section 5. */
-static cairn_tensor moment(const step *k, cairn_tensor weight, const char *name, cairn_tensor rows)
+static cairn_tensor moment(const step *k, cairn_tensor weight, const char *name, cairn_tensor rows,
+                           cairn_tensor *old)
 {
     cairn_shape shape = cairn_tensor_shape(rows);
     int64_t batch = CAIRN__MAX(shape.size[0], (int64_t)1), n = shape.size[1];
     cairn_tensor now = cairn_matmul_transposed(rows, true, rows, false);
-    cairn_tensor old = cairn__parameter_state(weight, name, CAIRN_SHAPE(n, n), CAIRN_ZEROS);
+    *old = cairn__parameter_state(weight, name, CAIRN_SHAPE(n, n), CAIRN_ZEROS);
     cairn_tensor least = cairn_scalar(now.graph, 1 - k->o.decay);
     cairn_tensor share = cairn_maximum(cairn_reciprocal(k->t), least);
     now = cairn_scale(now, 1 / (double)batch);
-    cairn_tensor mean = cairn_add(old, cairn_mul(share, cairn_sub(now, old)));
-    cairn_assign(old, mean);
+    cairn_tensor mean = cairn_add(*old, cairn_mul(share, cairn_sub(now, *old)));
+    cairn_assign(*old, mean);
     return mean;
 }
 
@@ -158,14 +160,6 @@ static cairn_tensor stored(cairn_tensor weight, const char *name, cairn_tensor l
     return cairn__parameter_state(weight, name, cairn_tensor_shape(like), CAIRN_ZEROS);
 }
 
-static cairn_tensor current(cairn_tensor weight, const char *name)
-{
-    cairn_graph *g = weight.graph;
-    const char *of = cairn__parameter_name(weight);
-    const char *full = of ? cairn__arena_text(&g->arena, &g->status, "%s/%s", of, name) : NULL;
-    return full ? cairn__variable_tensor(g, cairn__find_variable(g->variables, full)) : weight;
-}
-
 static void find_inverses(const step *k, factors *f)
 {
     cairn_tensor weight = f->layer->weight, a, s;
@@ -177,16 +171,15 @@ static void find_inverses(const step *k, factors *f)
     f->s_inverse = stored(weight, "kfac_s_inverse", f->s);
     if (cairn__none(f->s_inverse))
         return;
-    cairn__kfac_inverses(current(weight, "kfac_a"), current(weight, "kfac_s"), k->o.damping, &a,
-                         &s);
+    cairn__kfac_inverses(f->old_a, f->old_s, k->o.damping, &a, &s);
     cairn_assign_in(CAIRN_REFRESH, f->a_inverse, a);
     cairn_assign_in(CAIRN_REFRESH, f->s_inverse, s);
 }
 
 static void measure(const step *k, factors *f)
 {
-    f->a = moment(k, f->layer->weight, "kfac_a", with_ones(f->layer));
-    f->s = moment(k, f->layer->weight, "kfac_s", f->dz);
+    f->a = moment(k, f->layer->weight, "kfac_a", with_ones(f->layer), &f->old_a);
+    f->s = moment(k, f->layer->weight, "kfac_s", f->dz, &f->old_s);
     find_inverses(k, f);
     f->d = cairn_matmul(cairn_matmul(f->a_inverse, f->g), f->s_inverse);
 }
