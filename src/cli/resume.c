@@ -10,7 +10,7 @@ static arm arms[MOST_ARMS];
 
 static bool is_run(const char *directory)
 {
-    char path[CAIRN_TEXT_SIZE + 32];
+    char path[2 * CAIRN_TEXT_SIZE];
     struct stat info;
     snprintf(path, sizeof path, "%s/config.toml", directory);
     return stat(path, &info) == 0;
@@ -31,7 +31,7 @@ static int find_arms(const char *directory, cairn_status *status)
         snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
         if (entries[i]->d_name[0] != '.' && n < MOST_ARMS && is_run(path)) {
             memcpy(arms[n].directory, path, sizeof path);
-            snprintf(arms[n++].name, sizeof arms[0].name, "%s", entries[i]->d_name);
+            snprintf(arms[n++].name, sizeof arms[0].name, "%.63s", entries[i]->d_name);
         }
         free(entries[i]);
     }
@@ -53,7 +53,7 @@ static bool open_arms(int n, cairn_dataset **data, cairn_status *status)
             *data = session_data(&a->session, status);
         if (!*data)
             return false;
-        snprintf(title, sizeof title, "%s%s%s", a->session.method->name, *a->name ? ": " : "",
+        snprintf(title, sizeof title, "%s%s%.63s", a->session.method->name, *a->name ? ": " : "",
                  a->name);
         a->trainer = session_trainer(&a->session, *data, a->directory, title, true, a->sections,
                                      status);
