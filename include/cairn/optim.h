@@ -22,14 +22,14 @@
 extern "C" {
 #endif
 
-/* ---- 1. the optimisers as a list ---------------------------------------------------------------- */
+/* ---- 1. the optimisers as a list ------------------------------------------------------------- */
 
 /* What help, reference pages and option readers need to know of an optimiser. Static. */
 typedef struct cairn_optimizer {
     const char *name;            /* "adam" */
     const char *purpose;         /* one line, lower case, no full stop */
     const char *source;          /* the paper */
-    const cairn_option *options; /* the table of its options struct; the first row is learning_rate */
+    const cairn_option *options; /* the table of its options; the first row is learning_rate */
     size_t options_size;         /* bytes of that struct */
     bool layers;                 /* works on dense layers instead of parameters: cairn_kfac() */
 } cairn_optimizer;
@@ -40,10 +40,10 @@ CAIRN_API int cairn_optimizers(const cairn_optimizer *const **list);
 /* The one called `name`. NULL with CAIRN_ERR_NAME; the sentence offers the nearest name. */
 CAIRN_API const cairn_optimizer *cairn_optimizer_find(const char *name, cairn_status *status);
 
-/* ---- 2. common options -------------------------------------------------------------------------- */
+/* ---- 2. common options ----------------------------------------------------------------------- */
 
-/* The factor by which the learning rate of step s (0 in the first) is multiplied, after a warm-up of
- * W steps, for a training of D steps, with p = (s - W) / (D - W) kept within 0..1:
+/* The factor by which the learning rate of step s (0 in the first) is multiplied, after a warm-up
+ * of W steps, for a training of D steps, with p = (s - W) / (D - W) kept within 0..1:
  *
  *   constant       1
  *   step           schedule_factor ^ floor((s - W) / schedule_interval)
@@ -97,7 +97,7 @@ CAIRN_API cairn_tensor cairn_learning_rate(cairn_graph *graph, double rate,
 /* The square root of the sum of all squares of n tensors: f32 scalar. */
 CAIRN_API cairn_tensor cairn_global_norm(const cairn_tensor *x, int n);
 
-/* ---- 3. minimising a loss ----------------------------------------------------------------------- */
+/* ---- 3. minimising a loss -------------------------------------------------------------------- */
 
 /* One step of the optimiser called `name` for every trainable parameter through which a gradient
  * flows to `loss`.
@@ -106,9 +106,9 @@ CAIRN_API cairn_tensor cairn_global_norm(const cairn_tensor *x, int n);
  * options   the options struct of that optimiser, copied, or NULL for its defaults
  * common    copied, or NULL for the defaults
  *
- * Errors (kept by the graph): CAIRN_ERR_NAME for an unknown optimiser, CAIRN_ERR_VALUE for an option
- * out of range, CAIRN_ERR_SHAPE when loss is not a scalar, CAIRN_ERR_STATE when the loss depends on
- * no parameter or a parameter is assigned already. */
+ * Errors (kept by the graph): CAIRN_ERR_NAME for an unknown optimiser, CAIRN_ERR_VALUE for an
+ * option out of range, CAIRN_ERR_SHAPE when loss is not a scalar, CAIRN_ERR_STATE when the loss
+ * depends on no parameter, a parameter is assigned already, or the optimiser works on layers. */
 CAIRN_API void cairn_minimize(cairn_tensor loss, const char *name, const void *options,
                               const cairn_update_options *common);
 
@@ -125,8 +125,9 @@ CAIRN_API void cairn_apply_gradients(const cairn_tensor *parameters, const cairn
 
 /* Optimisers whose preconditioner is renewed only every few steps assign it in the set "refresh".
  * The number of steps between two runs of the program that cairn_compile_updates() makes of that
- * set, or 0 when the optimiser with these options needs none. A loop runs that program before step s
- * (0 in the first) when s > 0 and s is a multiple of the interval. */
+ * set, or 0 when the optimiser with these options needs none. A loop runs that program before step
+ * s (0 in the first) when s > 0 and s is a multiple of the interval. options: of the optimiser
+ * called `name`, "kfac" included, or NULL for the defaults. */
 #define CAIRN_REFRESH "refresh"
 CAIRN_API int64_t cairn_refresh_interval(const char *name, const void *options);
 
@@ -209,7 +210,8 @@ CAIRN_API void cairn_adamw(cairn_graph *g, cairn_tensor loss, const cairn_adamw_
 
 /* Second moments of a matrix kept as row means r and column means c of g^2 + epsilon1:
  *
- *   r = b r + (1 - b) mean over columns     c = b c + (1 - b) mean over rows     b = 1 - t^-decay_power
+ *   r = b r + (1 - b) mean over columns     c = b c + (1 - b) mean over rows
+ *   b = 1 - t^-decay_power
  *   v = r c / mean(r)     u = g / sqrt(v)     u = u / max(1, rms(u) / clip)
  *   x -= a u     with a = rate, or min(rate, 1 / sqrt(t)) with `relative_step`,
  *                times max(epsilon2, rms(x)) with `scale_parameter`
@@ -245,7 +247,7 @@ typedef struct cairn_lamb_options {
 CAIRN_API cairn_lamb_options cairn_lamb_defaults(void);
 CAIRN_API void cairn_lamb(cairn_graph *g, cairn_tensor loss, const cairn_lamb_options *options);
 
-/* ---- 5. optimisers with a preconditioner ---------------------------------------------------------- */
+/* ---- 5. optimisers with a preconditioner ----------------------------------------------------- */
 
 /* For a matrix, with b = 1 - beta2, or 1 for sums (beta2 = 1):
  *
@@ -265,8 +267,8 @@ CAIRN_API void cairn_lamb(cairn_graph *g, cairn_tensor loss, const cairn_lamb_op
  *
  * State, for each block: l, r, and both roots with a larger interval; of x's shape: the mean or sum
  * of squares of `graft`, and u when momentum is not 0.
- * Source: Gupta, Koren, Singer 2018, algorithms 1 and 2, arXiv:1802.09568; blocks and grafting: Anil
- * et al. 2020, arXiv:2002.09018. */
+ * Source: Gupta, Koren, Singer 2018, algorithms 1 and 2, arXiv:1802.09568; blocks and grafting:
+ * Anil et al. 2020, arXiv:2002.09018. */
 typedef struct cairn_shampoo_options {
     double learning_rate, momentum, beta2, epsilon;
     int64_t block_size, root_interval, start_step;
@@ -301,14 +303,14 @@ typedef enum cairn_output_kind {
  * common   copied, or NULL for the defaults
  *
  * A and S are renewed in each step. With inverse_interval 1 so are the inverses; with a larger one
- * the set "refresh" renews them, which the loop runs after every inverse_interval steps, and until the
- * first time they are 0: parameters do not move while the first statistics are gathered.
+ * the set "refresh" renews them, which the loop runs after every inverse_interval steps, and until
+ * the first time they are 0: parameters do not move while the first statistics are gathered.
  *
  * State, of the layer's weight: kfac_a, kfac_s, and kfac_a_inverse, kfac_s_inverse with a larger
  * interval; of weight and bias: kfac_u.
  * Errors (kept by the graph): those of cairn_minimize(), and CAIRN_ERR_SHAPE for n < 1.
- * Source: Martens and Grosse 2015, sections 3, 5, 6.3 and 6.7. arXiv:1503.05671; norm constraint: Ba,
- * Grosse, Martens 2017, section 5. */
+ * Source: Martens and Grosse 2015, sections 3, 5, 6.3 and 6.7. arXiv:1503.05671; norm constraint:
+ * Ba, Grosse, Martens 2017, section 5. */
 typedef struct cairn_kfac_options {
     double learning_rate, momentum, decay, damping, norm_constraint;
     int64_t inverse_interval;

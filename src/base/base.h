@@ -79,6 +79,12 @@ int cairn__edit_distance(const char *a, const char *b);
  * likely slip. */
 const char *cairn__nearest(const char *word, const char *const *names, size_t n);
 
+/* ---- options ------------------------------------------------------------------------------------ */
+
+/* Fails with CAIRN_ERR_VALUE when a number of the struct that `table` describes is out of its row's
+ * range. Texts were checked when they were read, but a struct can also be filled by hand. */
+bool cairn__options_check(const cairn_option *table, const void *options, cairn_status *status);
+
 /* ---- files -------------------------------------------------------------------------------------- */
 
 /* Bytes that somebody else owns. */

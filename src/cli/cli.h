@@ -24,6 +24,8 @@ typedef struct cli_call {
     const char *word[CLI_WORDS];
     cli_section sections[CLI_SECTIONS]; /* ended by a NULL name */
     bool json, quiet;
+    int count; /* the command line behind the command, for cli_parse_again() */
+    char **arguments;
 } cli_call;
 
 typedef struct cli_command {
@@ -54,6 +56,9 @@ bool cli_add_section(cli_call *call, const char *name, const cairn_option *table
 
 /* Reads words and options: `--name value`, `--name=value`, `--flag`, `--no-flag`. */
 bool cli_parse(cli_call *call, int count, char **arguments, cairn_status *status);
+
+/* Reads the options once more, over values that came from a file. */
+bool cli_parse_again(cli_call *call, cairn_status *status);
 
 /* ---- help ------------------------------------------------------------------------------------------ */
 

@@ -93,6 +93,8 @@ static bool read_word(cli_call *call, const char *word, cairn_status *status)
 bool cli_parse(cli_call *call, int count, char **arguments, cairn_status *status)
 {
     bool ready = !call->command->options;
+    call->count = count;
+    call->arguments = arguments;
     for (int i = 0; i < count; i++) {
         const char *argument = arguments[i];
         bool option = strncmp(argument, "--", 2) == 0 && argument[2], used = false;
@@ -113,5 +115,19 @@ bool cli_parse(cli_call *call, int count, char **arguments, cairn_status *status
     if (call->words < call->command->least)
         return cairn__fail(status, CAIRN_ERR_VALUE, "usage: cairn %s %s", call->command->name,
                            call->command->arguments);
+    return true;
+}
+
+bool cli_parse_again(cli_call *call, cairn_status *status)
+{
+    for (int i = 0; i < call->count; i++) {
+        const char *argument = call->arguments[i];
+        bool used = false;
+        if (strncmp(argument, "--", 2) == 0 &&
+            !read_option(call, argument + 2, i + 1 < call->count ? call->arguments[i + 1] : NULL,
+                         &used, status))
+            return false;
+        i += used;
+    }
     return true;
 }

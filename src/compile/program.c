@@ -191,6 +191,12 @@ bool cairn_program_fetch(const cairn_program *program, const char *output, void 
     return program->device->backend->read(program->device, from, offset, data, bytes, status);
 }
 
+const char *cairn_program_output(const cairn_program *program, int index)
+{
+    const cairn_graph *g = program->plan->lowered;
+    return index >= 0 && index < g->n_outputs ? g->outputs[index].name : NULL;
+}
+
 double cairn_program_scalar(const cairn_program *program, const char *output, cairn_status *status)
 {
     const cairn__value *v = find_output(program, output, status);

@@ -8,10 +8,6 @@
 extern const cairn_option cairn__data_table[];
 extern const cairn_option cairn__loader_table[];
 
-/* Fails with CAIRN_ERR_VALUE when a number of the struct that `table` describes is out of its row's
- * range. Texts were checked when they were read, but a struct can also be filled by hand. */
-bool cairn__check_options(const cairn_option *table, const void *options, cairn_status *status);
-
 /* Features and labels. */
 enum { CAIRN__MOST_FIELDS = 2, CAIRN__SPLITS = 2 };
 
@@ -20,7 +16,7 @@ struct cairn_dataset {
     const char *path;
     const char *kind; /* static: what the path holds, for people */
     int count;        /* of fields: 1 or 2 */
-    /* Owned data. A split that the source does not have has data NULL until cairn__split(). */
+    /* Owned data. A split that the source does not have has data NULL until cairn__draw_split(). */
     cairn_field fields[CAIRN__SPLITS][CAIRN__MOST_FIELDS];
     const char *const *columns; /* of "x", or NULL */
     const char *const *names;   /* of the classes, or NULL */
@@ -35,7 +31,7 @@ bool cairn__field_size(const cairn_field *field, int64_t *elements, size_t *byte
 int64_t cairn__item_elements(const cairn_field *field);
 
 /* Draws the test split where the source has none, and applies the limit. */
-bool cairn__split(cairn_dataset *dataset, const cairn_data_options *options, cairn_status *status);
+bool cairn__draw_split(cairn_dataset *dataset, const cairn_data_options *options, cairn_status *status);
 
 /* Writes n elements of `from` as f32; u8 is divided by 255, everything else converted. */
 typedef void cairn__converter(const void *from, int64_t n, float *to);

@@ -239,7 +239,7 @@ static cairn_dataset *finish(cairn_dataset *d, bool good, const cairn_data_optio
     /* The count of items without elements is bounded by nothing in the file. */
     if (good && cairn__item_elements(&d->fields[CAIRN_SPLIT_TRAIN][0]) == 0)
         good = cairn__fail(status, CAIRN_ERR_FORMAT, "%s: the items hold no elements", d->path);
-    if (good && cairn__split(d, options, status)) {
+    if (good && cairn__draw_split(d, options, status)) {
         if (!d->names)
             d->classes = count_classes(d);
         return d;
@@ -254,7 +254,7 @@ cairn_dataset *cairn_dataset_open(const char *path, const cairn_data_options *op
     cairn_data_options standard = cairn_data_defaults();
     struct stat about;
     options = options ? options : &standard;
-    if (!cairn_ok(status) || !cairn__check_options(cairn__data_table, options, status))
+    if (!cairn_ok(status) || !cairn__options_check(cairn__data_table, options, status))
         return NULL;
     if (stat(path, &about) != 0) {
         cairn__fail_errno(status, path, "open");
@@ -273,7 +273,7 @@ cairn_dataset *cairn_dataset_parse(const void *bytes, size_t size, const char *n
 {
     cairn_data_options standard = cairn_data_defaults();
     options = options ? options : &standard;
-    if (!cairn__check_options(cairn__data_table, options, status))
+    if (!cairn__options_check(cairn__data_table, options, status))
         return NULL;
     cairn_dataset *d = new_dataset(name, status);
     if (!d)

@@ -237,7 +237,7 @@ cairn_loader *cairn_loader_new(const cairn_dataset *dataset, cairn_split split,
 {
     cairn_loader_options standard = cairn_loader_defaults();
     options = options ? options : &standard;
-    if (!cairn_ok(status) || !cairn__check_options(cairn__loader_table, options, status))
+    if (!cairn_ok(status) || !cairn__options_check(cairn__loader_table, options, status))
         return NULL;
     cairn_loader *l = cairn__alloc(1, sizeof *l, status);
     if (!l)

@@ -60,7 +60,7 @@ static bool draw(cairn_dataset *d, const cairn_data_options *options, cairn_stat
     return good;
 }
 
-bool cairn__split(cairn_dataset *d, const cairn_data_options *options, cairn_status *status)
+bool cairn__draw_split(cairn_dataset *d, const cairn_data_options *options, cairn_status *status)
 {
     if (!d->fields[CAIRN_SPLIT_TEST][0].data && !draw(d, options, status))
         return false;

@@ -13,6 +13,7 @@ typedef struct cairn__reproduction {
     int64_t seeds;             /* at least 3 for verdicts */
     const char *directory;     /* partial results are kept here, so that it can be resumed */
     cairn_report *report;      /* sections are added */
+    cairn__text *summary;      /* the same tables in Markdown are added */
     void (*progress)(void *user, double done, const char *what); /* done: 0 .. 1 */
     void *user;
     const volatile int *stop; /* set by Ctrl-C */

@@ -20,7 +20,7 @@ static const cairn_option table[] = {
                    "multiply the rate by the size of the parameter", "section 8"),
     CAIRN_OPT_FLAG(cairn_adafactor_options, factored, true,
                    "keep row and column means instead of all mean squares", "section 3"),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 static bool factored(const cairn_adafactor_options *o, cairn_shape shape)
@@ -58,6 +58,8 @@ static cairn_tensor average(cairn_tensor old, cairn_tensor x, cairn_tensor one_m
 static cairn_tensor divided(cairn_tensor g, cairn_tensor r, cairn_tensor c)
 {
     int last = cairn_tensor_shape(r).rank - 1;
+    if (cairn__none(r))
+        return g;
     cairn_tensor mean = cairn_reduce_mean(r, CAIRN_AXIS(last), true);
     cairn_tensor rows = cairn_unsqueeze(cairn_rsqrt(cairn_div(r, mean)), -1);
     cairn_tensor columns = cairn_unsqueeze(cairn_rsqrt(c), -2);
@@ -88,8 +90,8 @@ static cairn_tensor step_size(const cairn__rule_input *in)
     if (o->relative_step)
         size = cairn_minimum(size, cairn_rsqrt(in->t));
     if (o->scale_parameter)
-        size = cairn_mul(size, cairn_maximum(cairn__rms(in->value),
-                                             cairn_scalar(size.graph, o->epsilon2)));
+        size = cairn_mul(
+            size, cairn_maximum(cairn__rms(in->value), cairn_scalar(size.graph, o->epsilon2)));
     return size;
 }
 

@@ -23,19 +23,24 @@ static const cairn_option table[] = {
     CAIRN_OPT_COUNT(cairn_kfac_options, inverse_interval, 1, 1, 1e9,
                     "steps between inverses; above 1 the loop must run the refresh program",
                     "section 8"),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 const cairn_optimizer cairn__kfac_about = {
-    "kfac", "curvature of each dense layer as a product of two small matrices",
-    "Martens and Grosse 2015", table, sizeof(cairn_kfac_options), true};
+    "kfac",
+    "curvature of each dense layer as a product of two small matrices",
+    "Martens and Grosse 2015",
+    table,
+    sizeof(cairn_kfac_options),
+    true};
 
 /* One layer in the making. */
 typedef struct factors {
     const cairn_dense *layer;
-    cairn_tensor a, s;        /* running means after this step */
-    cairn_tensor g, d;        /* gradient and direction, [in (+ 1), out] */
-    cairn_tensor dz;          /* [B, out], of the sampled log-likelihood */
+    cairn_tensor a, s;         /* running means after this step */
+    cairn_tensor old_a, old_s; /* and before it: the states */
+    cairn_tensor g, d;         /* gradient and direction, [in (+ 1), out] */
+    cairn_tensor dz;           /* [B, out], of the sampled log-likelihood */
     cairn_tensor a_inverse, s_inverse;
 } factors;
 
@@ -47,7 +52,7 @@ typedef struct step {
     int n;
 } step;
 
-/* ---- the sampled gradient ------------------------------------------------------------------------- */
+/* ---- the sampled gradient -------------------------------------------------------------------- */
 
 /* The class with the largest z + Gumbel noise has the distribution softmax(z). The uniform value is
  * moved off 0, of which -log(-log) would be -infinity: 2^-25 is half of its resolution. */
@@ -78,8 +83,8 @@ static cairn_tensor sampled_gradient(cairn_tensor z, cairn_output_kind output)
 static void backward(step *k, cairn_output_kind output)
 {
     cairn_tensor last = k->f[k->n - 1].layer->z;
-    cairn_tensor *z = cairn__arena_alloc(&last.graph->arena, 2 * (size_t)k->n, sizeof *z,
-                                         &last.graph->status);
+    cairn_tensor *z =
+        cairn__arena_alloc(&last.graph->arena, 2 * (size_t)k->n, sizeof *z, &last.graph->status);
     if (!z)
         return;
     for (int i = 0; i < k->n; i++)
@@ -89,7 +94,7 @@ static void backward(step *k, cairn_output_kind output)
         k->f[i].dz = z[k->n + i];
 }
 
-/* ---- factors ---------------------------------------------------------------------------------------- */
+/* ---- factors --------------------------------------------------------------------------------- */
 
 static bool has_bias(const cairn_dense *layer)
 {
@@ -107,17 +112,18 @@ static cairn_tensor with_ones(const cairn_dense *layer)
 
 /* E[rows^T rows] joined to the running mean, whose share e = min(1 - 1/t, decay) makes the first
  * steps a plain mean: Martens and Grosse 2015, section 5. */
-static cairn_tensor moment(const step *k, cairn_tensor weight, const char *name, cairn_tensor rows)
+static cairn_tensor moment(const step *k, cairn_tensor weight, const char *name, cairn_tensor rows,
+                           cairn_tensor *old)
 {
     cairn_shape shape = cairn_tensor_shape(rows);
     int64_t batch = CAIRN__MAX(shape.size[0], (int64_t)1), n = shape.size[1];
     cairn_tensor now = cairn_matmul_transposed(rows, true, rows, false);
-    cairn_tensor old = cairn__parameter_state(weight, name, CAIRN_SHAPE(n, n), CAIRN_ZEROS);
+    *old = cairn__parameter_state(weight, name, CAIRN_SHAPE(n, n), CAIRN_ZEROS);
     cairn_tensor least = cairn_scalar(now.graph, 1 - k->o.decay);
     cairn_tensor share = cairn_maximum(cairn_reciprocal(k->t), least);
     now = cairn_scale(now, 1 / (double)batch);
-    cairn_tensor mean = cairn_add(old, cairn_mul(share, cairn_sub(now, old)));
-    cairn_assign(old, mean);
+    cairn_tensor mean = cairn_add(*old, cairn_mul(share, cairn_sub(now, *old)));
+    cairn_assign(*old, mean);
     return mean;
 }
 
@@ -132,7 +138,8 @@ static cairn_tensor damped_inverse(cairn_tensor x, cairn_tensor unit, cairn_tens
 }
 
 /* The damping goes to the factors in the proportion q of their mean eigenvalues: Martens and Grosse
- * 2015, section 6.3. A dead layer has S = 0 or A = 0; the bound keeps q finite, where any will do. */
+ * 2015, section 6.3. A dead layer has S = 0 or A = 0; the bound keeps q finite, where any will do.
+ */
 void cairn__kfac_inverses(cairn_tensor a, cairn_tensor s, double damping, cairn_tensor *a_inverse,
                           cairn_tensor *s_inverse)
 {
@@ -153,14 +160,6 @@ static cairn_tensor stored(cairn_tensor weight, const char *name, cairn_tensor l
     return cairn__parameter_state(weight, name, cairn_tensor_shape(like), CAIRN_ZEROS);
 }
 
-static cairn_tensor current(cairn_tensor weight, const char *name)
-{
-    cairn_graph *g = weight.graph;
-    const char *of = cairn__parameter_name(weight);
-    const char *full = of ? cairn__arena_text(&g->arena, &g->status, "%s/%s", of, name) : NULL;
-    return full ? cairn__variable_tensor(g, cairn__find_variable(g->variables, full)) : weight;
-}
-
 static void find_inverses(const step *k, factors *f)
 {
     cairn_tensor weight = f->layer->weight, a, s;
@@ -172,20 +171,20 @@ static void find_inverses(const step *k, factors *f)
     f->s_inverse = stored(weight, "kfac_s_inverse", f->s);
     if (cairn__none(f->s_inverse))
         return;
-    cairn__kfac_inverses(current(weight, "kfac_a"), current(weight, "kfac_s"), k->o.damping, &a, &s);
+    cairn__kfac_inverses(f->old_a, f->old_s, k->o.damping, &a, &s);
     cairn_assign_in(CAIRN_REFRESH, f->a_inverse, a);
     cairn_assign_in(CAIRN_REFRESH, f->s_inverse, s);
 }
 
 static void measure(const step *k, factors *f)
 {
-    f->a = moment(k, f->layer->weight, "kfac_a", with_ones(f->layer));
-    f->s = moment(k, f->layer->weight, "kfac_s", f->dz);
+    f->a = moment(k, f->layer->weight, "kfac_a", with_ones(f->layer), &f->old_a);
+    f->s = moment(k, f->layer->weight, "kfac_s", f->dz, &f->old_s);
     find_inverses(k, f);
     f->d = cairn_matmul(cairn_matmul(f->a_inverse, f->g), f->s_inverse);
 }
 
-/* ---- gradients and updates -------------------------------------------------------------------------- */
+/* ---- gradients and updates ------------------------------------------------------------------- */
 
 /* The gradients of all layers, clipped together, each with the bias as its last row. */
 static void gradients(step *k, cairn_tensor loss)
@@ -213,8 +212,8 @@ static void gradients(step *k, cairn_tensor loss)
     }
 }
 
-/* min(1, sqrt(c / (rate^2 sum of <D, G>))). <D, G> is a positive form of G but for coupled decay and
- * rounding; below the bound there is nothing to limit. */
+/* min(1, sqrt(c / (rate^2 sum of <D, G>))). <D, G> is a positive form of G but for coupled decay
+ * and rounding; below the bound there is nothing to limit. */
 static void constrain(step *k)
 {
     if (k->o.norm_constraint == 0)
@@ -250,13 +249,19 @@ static void update(const step *k, const factors *f)
         move(k, f->layer->bias, cairn_slice(f->d, 0, in, 1, 1));
 }
 
-/* ---- public ------------------------------------------------------------------------------------------ */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 cairn_kfac_options cairn_kfac_defaults(void)
 {
     cairn_kfac_options options;
     cairn_options_defaults(table, &options);
     return options;
+}
+
+int64_t cairn__kfac_interval(const void *options)
+{
+    const cairn_kfac_options *o = options;
+    return o->inverse_interval > 1 ? o->inverse_interval : 0;
 }
 
 static void build(step *k, cairn_tensor loss, cairn_output_kind output)

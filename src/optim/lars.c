@@ -9,7 +9,7 @@ static const cairn_option lars_table[] = {
                    "section 5"),
     CAIRN_OPT_REAL(cairn_lars_options, trust, 1e-3, 0, 1e3,
                    "norm of a step over that of its parameter, at rate 1", "section 4"),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 static const cairn_option lamb_table[] = {
@@ -20,7 +20,7 @@ static const cairn_option lamb_table[] = {
     CAIRN_OPT_REAL(cairn_lamb_options, epsilon, 1e-6, 0, 1, "added to the divisor", "section 4"),
     CAIRN_OPT_REAL(cairn_lamb_options, weight_decay, 0.01, 0, 1e3, "added to the direction",
                    "section 4"),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 static int lars_states(const void *options, cairn_shape shape, cairn__rule_state *states)

@@ -5,7 +5,7 @@
 #include "cairn/autodiff.h"
 #include "optim/rule.h"
 
-/* ---- parameters and their states --------------------------------------------------------------------- */
+/* ---- parameters and their states ------------------------------------------------------------- */
 
 const char *cairn__parameter_name(cairn_tensor parameter)
 {
@@ -50,7 +50,7 @@ cairn_tensor cairn__step_number(cairn_graph *g)
     return cairn_add_scalar(cairn_cast(cairn_step(g), CAIRN_F32), 1);
 }
 
-/* ---- gradients ---------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 
 cairn_tensor cairn_global_norm(const cairn_tensor *x, int n)
 {
@@ -97,7 +97,7 @@ cairn_tensor cairn__decayed(cairn_tensor value, cairn_tensor parameter, cairn_te
     return cairn__descend(value, rate, cairn_scale(parameter, o->weight_decay));
 }
 
-/* ---- one parameter -------------------------------------------------------------------------------------- */
+/* ---- one parameter --------------------------------------------------------------------------- */
 
 typedef struct update {
     const cairn__rule *rule;
@@ -130,7 +130,7 @@ static void step(const update *u, cairn_tensor parameter, cairn_tensor gradient)
         assign_refresh(u, parameter, state, n);
 }
 
-/* ---- the public calls ------------------------------------------------------------------------------------ */
+/* ---- the public calls ------------------------------------------------------------------------ */
 
 /* Fills `u`, or leaves the graph in error. Options that are NULL are written to `defaults`. */
 static bool prepare(cairn_graph *g, const char *name, const void *options, void *defaults,

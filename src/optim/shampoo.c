@@ -3,11 +3,11 @@
  *     g [rows, columns]  ──pad, cut──>  blocks [nr, nc, br, bc]
  *     l [nr, nc, br, br], r [nr, nc, bc, bc]: one pair for each block, handled as a batch
  *
- * Blocks of one axis are equal, so the last may stick out over the edge. There the gradient is 0, so
- * l and r are block diagonal and the rest of the block is as if it were cut out.
+ * Blocks of one axis are equal, so the last may stick out over the edge. There the gradient is 0,
+ * so l and r are block diagonal and the rest of the block is as if it were cut out.
  *
- * The roots are eigendecompositions, by far the dearest part: with root_interval > 1 they are states
- * of the set "refresh". */
+ * The roots are eigendecompositions, by far the dearest part: with root_interval > 1 they are
+ * states of the set "refresh". */
 #include "optim/rule.h"
 
 enum { GRAFT_NONE, GRAFT_SGD, GRAFT_ADAGRAD, GRAFT_RMSPROP };
@@ -34,10 +34,10 @@ static const cairn_option table[] = {
                    "decay of the mean square of rmsprop", ""),
     CAIRN_OPT_REAL(cairn_shampoo_options, graft_epsilon, 1e-8, 1e-30, 1,
                    "added to the mean of squares, or the first sum of squares", ""),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
-/* ---- blocks ---------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 typedef struct blocks {
     int64_t rows, columns; /* of the matrix */
@@ -77,7 +77,7 @@ static cairn_tensor from_blocks(cairn_tensor x, const blocks *b, cairn_shape sha
     return cairn_reshape(x, shape);
 }
 
-/* ---- states ---------------------------------------------------------------------------------------- */
+/* ---- states ---------------------------------------------------------------------------------- */
 
 /* Where each state is in the list, -1 for one that these options and this shape do not need. */
 typedef struct slots {
@@ -114,25 +114,27 @@ static int states(const void *options, cairn_shape shape, cairn__rule_state *sta
     add_square(states, s.root_l, "shampoo_root_l", &b, b.br, one);
     add_square(states, s.root_r, "shampoo_root_r", &b, b.bc, one);
     if (s.squares >= 0)
-        states[s.squares] = cairn__state_like(
-            "shampoo_squares", shape, o->graft == GRAFT_ADAGRAD ? o->graft_epsilon : 0);
+        states[s.squares] = cairn__state_like("shampoo_squares", shape,
+                                              o->graft == GRAFT_ADAGRAD ? o->graft_epsilon : 0);
     if (s.u >= 0)
         states[s.u] = cairn__state_like("shampoo_u", shape, 0);
     return s.n;
 }
 
-/* ---- one step -------------------------------------------------------------------------------------- */
+/* ---- one step -------------------------------------------------------------------------------- */
 
 static cairn_tensor accumulated(cairn_tensor old, cairn_tensor product, double beta2)
 {
     return beta2 == 1 ? cairn_add(old, product) : cairn__average(old, product, beta2);
 }
 
-/* (x + epsilon I)^(-1/p). The sum has no eigenvalue below epsilon but for rounding errors, which the
- * second epsilon makes harmless. */
+/* (x + epsilon I)^(-1/p). The sum has no eigenvalue below epsilon but for rounding errors, which
+ * the second epsilon makes harmless. */
 static cairn_tensor root(cairn_tensor x, int p, double epsilon)
 {
     cairn_shape shape = cairn_tensor_shape(x);
+    if (cairn__none(x))
+        return x;
     cairn_tensor unit = cairn__identity(x.graph, shape.size[shape.rank - 1]);
     return cairn_inverse_root(cairn_add(x, cairn_scale(unit, epsilon)), p, epsilon);
 }
@@ -196,7 +198,7 @@ static cairn_tensor apply(const cairn__rule_input *in, cairn_tensor *next)
     return cairn__descend(in->value, in->rate, u);
 }
 
-/* ---- refresh ---------------------------------------------------------------------------------------- */
+/* ---- refresh --------------------------------------------------------------------------------- */
 
 static int64_t interval(const void *options)
 {

@@ -100,7 +100,8 @@ bool cairn_report_write(cairn_report *r, const char *path, cairn_status *status)
     cairn_status own = CAIRN_STATUS_INIT;
     cairn__text page = {.status = &own};
     cairn__report_page(r, &page);
-    bool good = cairn_ok(&own) && cairn__replace_file(path, page.data, page.length, &own);
+    cairn__bytes piece = {page.data, page.length};
+    bool good = cairn_ok(&own) && cairn__write_file_atomically(path, &piece, 1, &own);
     cairn__free(page.data);
     return good || cairn__fail(status, own.code, "%s", own.message);
 }

@@ -81,11 +81,6 @@ bool cairn__png_built_in(void);
 /* Checks the picture and adds it to `out` as a PNG file. Errors: CAIRN_ERR_VALUE, _MEMORY. */
 bool cairn__png_encode(const cairn_report_picture *picture, cairn__text *out, cairn_status *status);
 
-/* ---- files: file.c -------------------------------------------------------------------------- */
-
-/* Writes n bytes to `path`, whole or not at all. Errors: CAIRN_ERR_FILE. */
-bool cairn__replace_file(const char *path, const void *bytes, size_t n, cairn_status *status);
-
 /* ---- events: crc32c.c, wire.c, summary.c ---------------------------------------------------- */
 
 /* CRC-32C (Castagnoli) of n bytes, and the form in which record files keep it. */

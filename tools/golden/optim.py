@@ -26,7 +26,7 @@ def dyadic(rng, shape, scale=1.0):
     return np.round(rng.standard_normal(shape) * scale * 256) / 256
 
 
-# ---- rules: a class holds one parameter's state; step() returns what is subtracted ------------------
+# ---- rules: a class holds one parameter's state; step() returns what is subtracted ---------------
 
 
 class Sgd:
@@ -235,29 +235,37 @@ RULES = {
     "adagrad": (Adagrad, dict(learning_rate=0.01, epsilon=1e-8)),
     "rmsprop": (
         Rmsprop,
-        dict(learning_rate=1e-3, decay=0.9, momentum=0.0, epsilon=1e-8, v0=0.0, variant="inside_root"),
+        dict(learning_rate=1e-3, decay=0.9, momentum=0.0, epsilon=1e-8, v0=0.0,
+             variant="inside_root"),
     ),
     "adam": (Adam, dict(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8)),
-    "adamw": (Adamw, dict(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01)),
+    "adamw": (
+        Adamw,
+        dict(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01),
+    ),
     "adafactor": (
         Adafactor,
         dict(learning_rate=1e-2, epsilon1=1e-30, epsilon2=1e-3, clip=1.0, decay_power=0.8,
              relative_step=True, scale_parameter=True, factored=True),
     ),
     "lars": (Lars, dict(learning_rate=1.0, momentum=0.9, weight_decay=5e-4, trust=1e-3)),
-    "lamb": (Lamb, dict(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-6, weight_decay=0.01)),
+    "lamb": (
+        Lamb,
+        dict(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-6, weight_decay=0.01),
+    ),
     "shampoo": (
         Shampoo,
-        dict(learning_rate=0.01, momentum=0.9, beta2=1.0, epsilon=1e-6, block_size=1024, root_interval=1,
-             start_step=5, graft="rmsprop", graft_decay=0.9, graft_epsilon=1e-8),
+        dict(learning_rate=0.01, momentum=0.9, beta2=1.0, epsilon=1e-6, block_size=1024,
+             root_interval=1, start_step=5, graft="rmsprop", graft_decay=0.9, graft_epsilon=1e-8),
     ),
 }
 
-# ---- what is common to all rules -----------------------------------------------------------------------
+# ---- what is common to all rules -----------------------------------------------------------------
 
 COMMON = dict(schedule="constant", warmup=0, duration=1, schedule_interval=1, hold=1,
-              warmup_from_zero=False, schedule_factor=0.1, final_factor=0.0, power=2.0, clip_value=0.0,
-              clip_norm=0.0, weight_decay=0.0, decoupled_decay=False, decay_vectors=True)
+              warmup_from_zero=False, schedule_factor=0.1, final_factor=0.0, power=2.0,
+              clip_value=0.0, clip_norm=0.0, weight_decay=0.0, decoupled_decay=False,
+              decay_vectors=True)
 
 
 def factor(s, c):
@@ -378,7 +386,8 @@ def main(folder):
     case(folder, "adafactor_batch", "adafactor", [(2, 3, 4)])
     blocked = dict(block_size=4, epsilon=0.01, start_step=0, momentum=0.0)
     case(folder, "shampoo_blocks", "shampoo", [(8, 3), (7,)], dict(blocked, graft="sgd"))
-    case(folder, "shampoo_uneven", "shampoo", [(7, 5), (2, 3, 5)], dict(blocked, graft="none", beta2=0.8))
+    case(folder, "shampoo_uneven", "shampoo", [(7, 5), (2, 3, 5)],
+         dict(blocked, graft="none", beta2=0.8))
     case(folder, "shampoo_refresh", "shampoo", [(5, 3), (4,)],
          dict(epsilon=0.01, root_interval=3, start_step=1, graft="rmsprop"), steps=9)
     case(folder, "clip_value", "momentum", two, common=dict(clip_value=0.5))
@@ -390,13 +399,18 @@ def main(folder):
     case(folder, "scheduled", "rmsprop", two, dict(learning_rate=0.1, momentum=0.9),
          dict(schedule="linear", warmup=2, duration=6, warmup_from_zero=True))
     rates(folder, "constant", dict(warmup=4), 8)
-    rates(folder, "linear", dict(schedule="linear", warmup=3, warmup_from_zero=True, duration=12), 15)
+    rates(folder, "linear",
+          dict(schedule="linear", warmup=3, warmup_from_zero=True, duration=12), 15)
     rates(folder, "cosine", dict(schedule="cosine", warmup=2, duration=10, final_factor=0.1), 12)
-    rates(folder, "polynomial", dict(schedule="polynomial", duration=9, power=1.5, final_factor=0.05), 11)
-    rates(folder, "step", dict(schedule="step", schedule_interval=7, schedule_factor=0.3, warmup=3), 25)
-    rates(folder, "exponential", dict(schedule="exponential", schedule_interval=5, schedule_factor=0.5), 12)
+    rates(folder, "polynomial",
+          dict(schedule="polynomial", duration=9, power=1.5, final_factor=0.05), 11)
+    rates(folder, "step",
+          dict(schedule="step", schedule_interval=7, schedule_factor=0.3, warmup=3), 25)
+    rates(folder, "exponential",
+          dict(schedule="exponential", schedule_interval=5, schedule_factor=0.5), 12)
     rates(folder, "inverse_sqrt", dict(schedule="inverse_sqrt", warmup=5), 20)
-    rates(folder, "epochs", dict(schedule="linear", warmup=15, warmup_from_zero=True, duration=60, hold=3), 66)
+    rates(folder, "epochs",
+          dict(schedule="linear", warmup=15, warmup_from_zero=True, duration=60, hold=3), 66)
     kfac(folder)
 
 

@@ -256,6 +256,24 @@ static void add_table(cairn_report *report, const result *results, int seeds)
                        columns, CAIRN__COUNT(columns), COMPETITORS);
 }
 
+/* The same table for the documentation. */
+static void add_markdown(cairn__text *out, const result *results, const scale *s, double floor)
+{
+    cairn__text_add(out,
+                    "Network 256-128-64-16 and back, %lld images, %g epochs, batch %lld; %d trials "
+                    "and %d seeds each; floor %.4g nats.\n\n"
+                    "| optimiser | train loss | ± 95 %% | test loss | seconds | failed trials | best "
+                    "settings |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+                    (long long)s->items, s->epochs, (long long)s->batch, s->trials, s->seeds, floor);
+    for (int c = 0; c < COMPETITORS; c++) {
+        cairn__estimate e = cairn__estimate_mean(results[c].train, s->seeds);
+        cairn__text_add(out, "| %s | %.2f | %.2f | %.2f | %.1f | %d | %s |\n", competitors[c].name,
+                        e.mean, e.upper - e.mean, mean(results[c].test, s->seeds),
+                        mean(results[c].seconds, s->seeds), results[c].failed,
+                        *results[c].settings ? results[c].settings : "the defaults");
+    }
+}
+
 static void add_curves(cairn_report *report, const result *results, double floor)
 {
     static cairn_report_point points[COMPETITORS][CAIRN__CURVE];
@@ -414,6 +432,8 @@ int cairn__locoprop_reproduce(const cairn__reproduction *r, cairn_report_claim *
         add_table(r->report, results, s.seeds);
         add_curves(r->report, results, floor);
     }
+    if (n > 0 && r->summary)
+        add_markdown(r->summary, results, &s, floor);
     cairn__free(results);
     return n;
 }

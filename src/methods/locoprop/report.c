@@ -51,17 +51,14 @@ static bool reconstruct(const cairn__locoprop_run *run, cairn_trainer *trainer,
                         cairn_report *report, int64_t height, int64_t width, cairn_status *status)
 {
     const cairn_dataset *data = cairn_trainer_data(trainer);
-    static const char *const wanted[] = {"reconstruction"};
     cairn_loader_options o = cairn_loader_defaults();
     size_t n = (size_t)(height * width);
     cairn_build b = {.data = data, .batch = SHOWN, .steps_per_epoch = 1, .total_steps = 1};
-    cairn_problem problem;
     o.batch = SHOWN;
     o.shuffle = o.prefetch = false;
-    cairn__locoprop_run_problem(run, &problem);
     cairn_graph *g = cairn_graph_new_sharing(cairn_trainer_graph(trainer));
-    problem.build_evaluation(run, g, &b);
-    cairn_program *p = cairn_compile_outputs(g, cairn_cpu(), wanted, 1, false, status);
+    cairn__locoprop_reconstruction(run, g, &b);
+    cairn_program *p = cairn_compile_outputs(g, cairn_cpu(), NULL, 0, false, status);
     cairn_loader *loader = cairn_loader_new(data, CAIRN_SPLIT_TEST, &o, status);
     float *y = cairn__alloc(SHOWN * n, sizeof *y, status);
     uint8_t *pixels = cairn__alloc(2 * SHOWN * n, 1, status);

@@ -221,10 +221,16 @@ static void build_evaluation(const void *user, cairn_graph *g, const cairn_build
     if (run->model.task == CAIRN__CLASSIFIER) {
         cairn_output(cairn_correct(m.logits, m.label), "accuracy");
     } else {
-        cairn_tensor y = cairn_sigmoid(m.logits);
-        cairn_output(cairn_squared_error(y, m.x), "squared_error");
-        cairn_output(y, "reconstruction");
+        cairn_output(cairn_squared_error(cairn_sigmoid(m.logits), m.x), "squared_error");
     }
+}
+
+void cairn__locoprop_reconstruction(const cairn__locoprop_run *run, cairn_graph *g,
+                                    const cairn_build *b)
+{
+    built m = build_model(run, g, b);
+    if (m.n)
+        cairn_output(cairn_sigmoid(m.logits), "reconstruction");
 }
 
 void cairn__locoprop_run_problem(const void *run, cairn_problem *problem)

@@ -37,6 +37,10 @@ int cairn__locoprop_reproduce(const cairn__reproduction *r, cairn_report_claim *
 bool cairn__locoprop_report(const void *run, struct cairn_trainer *trainer,
                             struct cairn_report *report, cairn_status *status);
 
+/* Builds the model with one output, "reconstruction" f32 [batch, inputs]. */
+void cairn__locoprop_reconstruction(const cairn__locoprop_run *run, cairn_graph *g,
+                                    const cairn_build *b);
+
 /* Number of inputs of the model for a data set. */
 int64_t cairn__locoprop_inputs(const cairn_dataset *data);
 

@@ -1,5 +1,5 @@
 /* Ranges of options that were set in C rather than read from text. */
-#include "data/data.h"
+#include "base/base.h"
 
 static bool number_of(const cairn_option *row, const void *options, double *value)
 {
@@ -22,7 +22,7 @@ static double greatest(const cairn_option *row)
     return n - 1;
 }
 
-bool cairn__check_options(const cairn_option *table, const void *options, cairn_status *status)
+bool cairn__options_check(const cairn_option *table, const void *options, cairn_status *status)
 {
     for (const cairn_option *row = table; row->kind; row++) {
         double value, to;

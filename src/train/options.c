@@ -1,0 +1,34 @@
+/* Options of the loop. */
+#include "train/train.h"
+
+static const char *const bad_loss[] = {"stop", "rewind", "ignore", NULL};
+
+const cairn_option cairn_train_table[] = {
+    CAIRN_OPT_COUNT(cairn_train_options, seed, 1, 0, 1e15,
+                    "seed of initial values, orders and random operations", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, batch, 128, 1, 1 << 24, "examples in a step", ""),
+    CAIRN_OPT_SPAN(cairn_train_options, length, "10ep", "length of the run", ""),
+    CAIRN_OPT_REAL(cairn_train_options, seconds, 0, 0, 1e9,
+                   "end the run after so many seconds in steps; 0: no such limit", ""),
+    CAIRN_OPT_SPAN(cairn_train_options, evaluate, "1ep",
+                   "between two evaluations; 0: only at the end", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, evaluate_items, 0, 0, 1e15,
+                    "evaluate at most so many items of each split; 0: all", ""),
+    CAIRN_OPT_SPAN(cairn_train_options, checkpoint, "1ep",
+                   "between two checkpoints; 0: only at the end", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, log_every, 10, 1, 1e15, "steps between two log lines", ""),
+    CAIRN_OPT_CHOICE(cairn_train_options, bad_loss, CAIRN_BAD_LOSS_STOP, bad_loss,
+                     "when a loss is not finite or spikes", ""),
+    CAIRN_OPT_REAL(cairn_train_options, spike_factor, 0, 0, 1e9,
+                   "a loss above this times the median of the last 100 is a spike; 0: none", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, threads, 0, 0, 4096,
+                    "threads that run a step; 0: one for each core", ""),
+    CAIRN_OPT_END,
+};
+
+cairn_train_options cairn_train_defaults(void)
+{
+    cairn_train_options options;
+    cairn_options_defaults(cairn_train_table, &options);
+    return options;
+}
