@@ -12,8 +12,8 @@
 BUILD = build
 PREFIX = /usr/local
 DATA = /usr/share/datasets/fashion-mnist
-RUN = runs/demo
-DEMO = $(BUILD)/cairn train locoprop --data $(DATA) --run $(RUN)
+DEMO = $(BUILD)/cairn train locoprop --data $(DATA) --seconds 90 \
+	--arms "locoprop:optimizer=locoprop;adam:optimizer=adam"
 
 all:
 	@tools/install-dependencies
