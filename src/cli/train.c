@@ -163,8 +163,12 @@ static bool open_arms(int n, const cairn_dataset *data, const char *out, cairn_s
         mkdir(out, 0777); /* a failure shows when the first arm makes its own */
     for (int i = 0; i < n; i++) {
         arm *a = &arms[i];
-        snprintf(a->directory, sizeof a->directory, "%.*s%s%.63s", CAIRN_TEXT_SIZE - 1, out, n > 1 ? "/" : "", a->name);
-        snprintf(title, sizeof title, "%s%s%.63s", a->session.method->name, n > 1 ? ": " : "", a->name);
+        char directory[sizeof a->directory];
+        snprintf(directory, sizeof directory, "%.*s%s%.63s", CAIRN_TEXT_SIZE - 1, out,
+                 n > 1 ? "/" : "", a->name);
+        memcpy(a->directory, directory, sizeof directory);
+        snprintf(title, sizeof title, "%s%s%.63s", a->session.method->name, n > 1 ? ": " : "",
+                 a->name);
         a->trainer = session_trainer(&a->session, data, a->directory, title, false, a->sections,
                                      status);
         if (!a->trainer)

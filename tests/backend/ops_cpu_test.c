@@ -18,7 +18,7 @@ static void feed(run *r, const cairn__sample *s, cairn_status *status)
                             : s->domain[i] == CAIRN__BITS ? CAIRN_BOOL
                                                           : CAIRN_F32;
         size_t bytes = (size_t)n * cairn_dtype_bytes(dtype);
-        char name[8], *exact = cairn__alloc(bytes, 1, NULL);
+        char name[16], *exact = cairn__alloc(bytes, 1, NULL);
         snprintf(name, sizeof name, "x%d", i);
         cairn__from_double(dtype, r->data[i], exact, n);
         cairn_program_feed(r->program, name, exact, bytes, status);
