@@ -54,8 +54,8 @@ typedef struct cairn_problem {
      * example, averaged over a split. One must be called "loss". NULL: nothing is evaluated. */
     void (*build_evaluation)(const void *user, cairn_graph *g, const cairn_build *b);
 
-    /* Updates of the set "refresh" run as a program of their own before every `refresh_interval`-th
-     * step (second-order methods); 0: none. */
+    /* Updates of the set "refresh" run as a program of their own before step 1 and every
+     * `refresh_interval`-th step (second-order methods); 0: none. */
     int64_t refresh_interval;
 
     /* Adds sections to the last report (a cairn_report *) from the trained model: pictures, tables.
