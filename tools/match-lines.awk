@@ -1,7 +1,6 @@
-# awk -f tools/match-lines.awk EXPECTED ACTUAL: whether ACTUAL is what EXPECTED describes. "..." is any
-# text within a line, and on a line of its own any number of lines. Blank lines at the end of EXPECTED
-# only separate cases.
-FNR == 1 { file++ }
+# awk -f tools/match-lines.awk EXPECTED ACTUAL: whether ACTUAL is what EXPECTED describes. "..." is
+# any text within a line, and on a line of its own any number of lines. Blank lines at the end of
+# EXPECTED only separate cases.
 FILENAME == ARGV[1] { expected[++n_expected] = $0; next }
 { actual[++n_actual] = $0 }
 

@@ -84,7 +84,7 @@ void cairn__free(void *memory)
     free(memory);
 }
 
-/* ---- arenas ------------------------------------------------------------------------------------ */
+/* ---- arenas ---------------------------------------------------------------------------------- */
 
 typedef struct cairn__arena_block {
     struct cairn__arena_block *before;

@@ -21,7 +21,7 @@ namespace {
 constexpr long most_bytes = 1 << 20;
 constexpr int most_parts = 32;
 
-/* ---- where a sentence points ---------------------------------------------------------------------- */
+/* ---- where a sentence points ----------------------------------------------------------------- */
 
 struct reader {
     const char *name;
@@ -47,7 +47,7 @@ std::string with_nearest(std::string sentence, std::string_view word,
     return nearest ? sentence + "; did you mean '" + nearest + "'?" : sentence;
 }
 
-/* ---- before parsing ------------------------------------------------------------------------------- */
+/* ---- before parsing -------------------------------------------------------------------------- */
 
 /* A dotted key makes one table inside another for each dot; toml++ counts only brackets, and takes
  * such a tower apart by recursion. So dots between keys are counted here, outside of strings and
@@ -85,7 +85,7 @@ unsigned deep_key(std::string_view text)
     return 0;
 }
 
-/* ---- values --------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 std::string real_text(double value)
 {
@@ -144,7 +144,7 @@ std::string type_text(const toml::node &node)
     }
 }
 
-/* ---- sections ------------------------------------------------------------------------------------- */
+/* ---- sections -------------------------------------------------------------------------------- */
 
 /* A section's options while the file is read: they are copied back when all of it was good. */
 struct draft {
@@ -220,7 +220,7 @@ bool read_section(const reader &r, std::vector<draft> &drafts, const toml::key &
                    with_nearest(what + quoted(key.str()), key.str(), names));
 }
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 bool parse(const reader &r, std::string_view text, toml::table &root)
 {

@@ -37,7 +37,7 @@ static bool exists(const cairn_trainer *t, const char *name)
     return lstat(cairn__run_path(t, name, path), &info) == 0;
 }
 
-/* ---- making --------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /* run.json is the last file that a start makes, so a directory with it or a checkpoint holds a run.
  */
@@ -139,7 +139,7 @@ bool cairn__directory_begin(cairn_trainer *t, cairn_status *status)
     return t->events != NULL;
 }
 
-/* ---- undoing -------------------------------------------------------------------------------------- */
+/* ---- undoing --------------------------------------------------------------------------------- */
 
 static void remove_made_directories(cairn_trainer *t)
 {
@@ -164,7 +164,7 @@ void cairn__directory_undo(cairn_trainer *t)
     remove_made_directories(t);
 }
 
-/* ---- lines and events ----------------------------------------------------------------------------- */
+/* ---- lines and events ------------------------------------------------------------------------ */
 
 bool cairn__record_event(cairn_trainer *t, const cairn__log_entry *entry, cairn_status *status)
 {
@@ -176,7 +176,7 @@ bool cairn__record_event(cairn_trainer *t, const cairn__log_entry *entry, cairn_
     return cairn__log_write(&t->log, entry, status);
 }
 
-/* ---- run.json ------------------------------------------------------------------------------------- */
+/* ---- run.json -------------------------------------------------------------------------------- */
 
 static void add_text(cairn__text *out, const char *key, const char *value)
 {

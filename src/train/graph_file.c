@@ -5,7 +5,7 @@
 #include "graph/graph.h"
 #include "train/graph_file.h"
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static cairn_data_type stored_type(cairn_dtype dtype)
 {
@@ -54,7 +54,7 @@ bool cairn_graph_save(const cairn_graph *graph, const char *path, bool trainable
     return cairn__graph_write(graph, path, trainable_only, NULL, metadata, status);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static const char *field_shape(const cairn_field *field, char text[CAIRN_SHAPE_TEXT])
 {

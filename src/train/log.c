@@ -14,7 +14,7 @@
 /* Our lines are far shorter; a longer one is skipped. */
 enum { LONGEST_LINE = 1 << 17 };
 
-/* ---- opening -------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 bool cairn__log_open(cairn__log_file *log, const char *path, cairn_status *status)
 {
@@ -75,7 +75,7 @@ bool cairn__log_sync(cairn__log_file *log, cairn_status *status)
     return fdatasync(log->file) == 0 || cairn__fail_errno(status, log->path, "sync");
 }
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void add_figures(cairn__text *line, const cairn__log_entry *entry)
 {
@@ -133,7 +133,7 @@ bool cairn__log_write(cairn__log_file *log, const cairn__log_entry *entry, cairn
     return ftruncate(log->file, log->length) == 0 && false;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int64_t whole(const json_t *object, const char *key, int64_t absent)
 {
@@ -199,7 +199,8 @@ bool cairn__log_read(const char *path, int64_t length, cairn__log_visitor *visit
     if (!file)
         return errno == ENOENT || cairn__fail_errno(status, path, "open");
     char *line = cairn__alloc(LONGEST_LINE, 1, status);
-    bool good = line && read_lines(file, line, length < 0 ? INT64_MAX : length, visit, user, status);
+    bool good =
+        line && read_lines(file, line, length < 0 ? INT64_MAX : length, visit, user, status);
     if (good && ferror(file))
         good = cairn__fail_errno(status, path, "read");
     cairn__free(line);

@@ -1,5 +1,5 @@
-/* The runs below a directory. A listing looks at every directory but reads only the run.json that the
- * index does not know in its present state. */
+/* The runs below a directory. A listing looks at every directory but reads only the run.json that
+ * the index does not know in its present state. */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 enum { DEEPEST = 4 };
 
-/* ---- looking -------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 static bool add(cairn__run_list *list, const char *directory, const struct stat *info,
                 cairn_status *status)
@@ -34,7 +34,8 @@ static bool add(cairn__run_list *list, const char *directory, const struct stat 
     return true;
 }
 
-/* A directory that cannot be read, or whose path is too long, holds nothing that could be listed. */
+/* A directory that cannot be read, or whose path is too long, holds nothing that could be
+ * listed. */
 static bool look(cairn__run_list *list, const char *directory, int depth, cairn_status *status)
 {
     char path[CAIRN_TEXT_SIZE];
@@ -55,7 +56,7 @@ static bool look(cairn__run_list *list, const char *directory, int depth, cairn_
     return good;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 void cairn__found_run_read(cairn__found_run *run)
 {

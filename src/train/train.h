@@ -18,14 +18,14 @@
 #include "cairn/report.h"
 #include "cairn/train.h"
 
-/* Where a run stands. Random operations depend on the seed and the step only, and batches on the seed
- * and the loader's position, so this and the variables are all the state there is. */
+/* Where a run stands. Random operations depend on the seed and the step only, and batches on the
+ * seed and the loader's position, so this and the variables are all the state there is. */
 typedef struct cairn__place {
     int64_t step, epoch, examples; /* step: how many are done */
     double seconds;                /* spent in them, with the wait for their batches */
 } cairn__place;
 
-/* ---- history.c ---------------------------------------------------------------------------------- */
+/* ---- history.c ------------------------------------------------------------------------------- */
 
 typedef struct cairn__track {
     const char *name;
@@ -48,7 +48,7 @@ void cairn__tracks_cut(cairn__tracks *tracks, int64_t last_step); /* forgets wha
 const cairn__track *cairn__tracks_find(const cairn__tracks *tracks, const char *name);
 void cairn__tracks_free(cairn__tracks *tracks);
 
-/* ---- log.c ---------------------------------------------------------------------------------------
+/* ---- log.c --------------------------------------------------------------------------------------
  *
  *     {"event":"step","step":10,"epoch":0,"examples":640,"seconds":0.01,"figures":{"loss":2.3}}
  *
@@ -95,7 +95,7 @@ typedef bool cairn__log_visitor(const cairn__log_entry *entry, void *user, cairn
 bool cairn__log_read(const char *path, int64_t length, cairn__log_visitor *visit, void *user,
                      cairn_status *status);
 
-/* ---- judge.c ------------------------------------------------------------------------------------ */
+/* ---- judge.c --------------------------------------------------------------------------------- */
 
 enum { CAIRN__JUDGE_WINDOW = 100 };
 
@@ -115,7 +115,7 @@ void cairn__judge_keep(cairn__judge *judge, double loss);
 int cairn__judge_window(const cairn__judge *judge, double out[CAIRN__JUDGE_WINDOW]);
 void cairn__judge_restore(cairn__judge *judge, const double *losses, int n);
 
-/* ---- the trainer -------------------------------------------------------------------------------- */
+/* ---- the trainer ----------------------------------------------------------------------------- */
 
 #define CAIRN__RUN_STATES(X)                                                                       \
     X(RUNNING, "running")                                                                          \
@@ -185,7 +185,7 @@ struct cairn_trainer {
     cairn_events *events;
 };
 
-/* ---- directory.c -------------------------------------------------------------------------------- */
+/* ---- directory.c ----------------------------------------------------------------------------- */
 
 /* The path of a file of the run, in `path`, which is also returned. */
 enum { CAIRN__PATH_SIZE = CAIRN_TEXT_SIZE + 64 };
@@ -208,7 +208,7 @@ bool cairn__run_json_read(const char *path, cairn_run_entry *entry, cairn_status
 /* A line in the log and its figures as events; nothing without a directory. */
 bool cairn__record_event(cairn_trainer *t, const cairn__log_entry *entry, cairn_status *status);
 
-/* ---- evaluate.c --------------------------------------------------------------------------------- */
+/* ---- evaluate.c ------------------------------------------------------------------------------ */
 
 bool cairn__evaluator_new(cairn_trainer *t, cairn_split split, cairn_status *status);
 void cairn__evaluator_free(cairn__evaluator *e);
@@ -216,19 +216,19 @@ void cairn__evaluator_free(cairn__evaluator *e);
 /* Evaluates both splits; the figures go into tracks and log. */
 bool cairn__evaluate_now(cairn_trainer *t, cairn_status *status);
 
-/* ---- checkpoint.c ------------------------------------------------------------------------------- */
+/* ---- checkpoint.c ---------------------------------------------------------------------------- */
 
 /* due: by the options, so that a bad loss may return to it. */
 bool cairn__checkpoint_write(cairn_trainer *t, bool due, cairn_status *status);
 
-/* Continues from the checkpoint, with the histories from the log; from the start when there is none.
- * The log must be locked. */
+/* Continues from the checkpoint, with the histories from the log; from the start when there is
+ * none. The log must be locked. */
 bool cairn__checkpoint_resume(cairn_trainer *t, cairn_status *status);
 
 /* Back to the last checkpoint that was due, but for the place in the data. */
 bool cairn__checkpoint_rewind(cairn_trainer *t, cairn_status *status);
 
-/* ---- report.c ----------------------------------------------------------------------------------- */
+/* ---- report.c -------------------------------------------------------------------------------- */
 
 bool cairn__train_report(cairn_trainer *t, bool last, cairn_status *status);
 

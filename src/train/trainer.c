@@ -8,7 +8,7 @@
 #include "graph/graph.h"
 #include "train/train.h"
 
-/* ---- what was given ------------------------------------------------------------------------------- */
+/* ---- what was given -------------------------------------------------------------------------- */
 
 static bool take_setup(cairn_trainer *t, const cairn_train_setup *setup, cairn_status *status)
 {
@@ -37,7 +37,7 @@ static bool take_setup(cairn_trainer *t, const cairn_train_setup *setup, cairn_s
     return cairn__options_check(cairn_train_table, &t->options, status);
 }
 
-/* ---- data ----------------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static bool make_loader(cairn_trainer *t, cairn_status *status)
 {
@@ -67,7 +67,7 @@ static bool resolve_spans(cairn_trainer *t, cairn_status *status)
     return true;
 }
 
-/* ---- graphs and programs -------------------------------------------------------------------------- */
+/* ---- graphs and programs --------------------------------------------------------------------- */
 
 /* The data must supply what the graph asks for. */
 static bool check_inputs(const cairn_trainer *t, const cairn_graph *g, cairn_status *status)
@@ -140,7 +140,7 @@ static bool make_evaluation(cairn_trainer *t, cairn_status *status)
            cairn__evaluator_new(t, CAIRN_SPLIT_TEST, status);
 }
 
-/* ---- making --------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /* What can fail for reasons of the caller's comes before the first file is made. */
 static bool start(cairn_trainer *t, const cairn_train_setup *setup, cairn_status *status)
@@ -190,7 +190,7 @@ void cairn_trainer_free(cairn_trainer *t)
     cairn__free(t);
 }
 
-/* ---- asking --------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {

@@ -1,5 +1,6 @@
-/* Every sample of the op table on the processor, against the double-precision meaning: alone, inside
- * an element-wise program, and with its gradient; and the same bits on 1, 2, 3 and 7 threads. */
+/* Every sample of the op table on the processor, against the double-precision meaning: alone,
+ * inside an element-wise program, and with its gradient; and the same bits on 1, 2, 3 and 7
+ * threads. */
 #include "cairn/autodiff.h"
 #include "cairn/compile.h"
 #include "sampler.h"
@@ -54,7 +55,8 @@ static double distance(run *r, const char *output, cairn_tensor meaning, uint64_
     return worst;
 }
 
-/* The op inside a chain, so that it is fused where it can be, beside itself alone; and gradients. */
+/* The op inside a chain, so that it is fused where it can be, beside itself alone; and
+ * gradients. */
 static int build(run *r, const cairn__sample *s, cairn_tensor *out)
 {
     static const char *const names[] = {"alone", "chain", "dx0", "dx1"};
