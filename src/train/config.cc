@@ -1,7 +1,19 @@
 /* config.toml, read with toml++: the only C++ of the library, behind the C interface of config.h.
  *
- * toml++ is used from its headers with exceptions off, so that a malformed file is a result; memory
- * that runs out still arrives as an exception and is caught where C calls in. */
+ * toml++ is used from its headers with exceptions off, so that a malformed file is a result. Memory
+ * that runs out still arrives as an exception, and so do its assertions: version 3.3.0 asserts where
+ * a file such as "[=" breaks its expectations, which must not end the host (nor, with NDEBUG, become
+ * a promise to the optimiser). All are caught where C calls in. */
+#undef NDEBUG
+namespace {
+struct broken_expectation {};
+constexpr void expect(bool good)
+{
+    if (!good)
+        throw broken_expectation();
+}
+} // namespace
+#define TOML_ASSERT(expression) expect(static_cast<bool>(expression))
 #define TOML_HEADER_ONLY 1
 #define TOML_EXCEPTIONS 0
 #define TOML_MAX_NESTED_VALUES 32
@@ -10,7 +22,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <string>
 #include <vector>
 
@@ -231,12 +242,17 @@ bool parse(const reader &r, std::string_view text, toml::table &root)
     if (unsigned line = deep_key(text))
         return cairn__fail(r.status, CAIRN_ERR_FORMAT, "%s:%u: a key of more than %d parts", r.name,
                            line, most_parts);
-    toml::parse_result result = toml::parse(text);
-    if (!result)
-        return fail_at(r, CAIRN_ERR_FORMAT, result.error().source().begin,
-                       std::string(result.error().description()));
-    root = std::move(result).table();
-    return true;
+    try {
+        toml::parse_result result = toml::parse(text);
+        if (!result)
+            return fail_at(r, CAIRN_ERR_FORMAT, result.error().source().begin,
+                           std::string(result.error().description()));
+        root = std::move(result).table();
+        return true;
+    } catch (const broken_expectation &) {
+        return cairn__fail(r.status, CAIRN_ERR_FORMAT,
+                           "%s: not TOML: a name is missing after '[', '.' or ','", r.name);
+    }
 }
 
 bool read_text(const char *path, std::string &text, cairn_status *status)
@@ -296,7 +312,7 @@ template <typename Work> bool guarded(cairn_status *status, Work &&work)
         return false;
     try {
         return work();
-    } catch (const std::exception &) {
+    } catch (...) {
         return cairn__fail(status, CAIRN_ERR_MEMORY, "out of memory for a configuration");
     }
 }

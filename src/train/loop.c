@@ -150,11 +150,16 @@ static void mark(cairn_trainer *t, cairn__run_state state, const char *event, co
     cairn__run_json_write(t, status);
 }
 
-/* The reader of the directory learns why; that this may fail too must not hide the first error. */
+/* Log and run.json say why; that this may fail too must not hide the first error. */
 static bool fail(cairn_trainer *t, cairn_status *status)
 {
-    if (t->state != CAIRN__RUN_FAILED)
-        mark(t, CAIRN__RUN_FAILED, "failed", t->error.message, &(cairn_status){CAIRN_OK, {0}});
+    const cairn__log_entry entry = {
+        .event = "failed", .at = t->at, .to = -1, .message = t->error.message};
+    if (t->state != CAIRN__RUN_FAILED) {
+        t->state = CAIRN__RUN_FAILED;
+        cairn__record_event(t, &entry, NULL);
+        cairn__run_json_write(t, NULL);
+    }
     return cairn__fail(status, t->error.code, "%s", t->error.message);
 }
 
