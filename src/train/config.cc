@@ -1,12 +1,14 @@
 /* config.toml, read with toml++: the only C++ of the library, behind the C interface of config.h.
  *
  * toml++ is used from its headers with exceptions off, so that a malformed file is a result. Memory
- * that runs out still arrives as an exception, and so do its assertions: version 3.3.0 asserts where
- * a file such as "[=" breaks its expectations, which must not end the host (nor, with NDEBUG, become
- * a promise to the optimiser). All are caught where C calls in. */
+ * that runs out still arrives as an exception, and so do its assertions: version 3.3.0 asserts
+ * where a file such as "[=" breaks its expectations, which must not end the host (nor, with NDEBUG,
+ * become a promise to the optimiser). All are caught where C calls in. */
 #undef NDEBUG
-namespace {
-struct broken_expectation {};
+namespace
+{
+struct broken_expectation {
+};
 constexpr void expect(bool good)
 {
     if (!good)
@@ -27,12 +29,14 @@ constexpr void expect(bool good)
 
 #include "train/config.h"
 
-namespace {
+namespace
+{
 
 constexpr long most_bytes = 1 << 20;
 constexpr int most_parts = 32;
 
-/* ---- where a sentence points ---------------------------------------------------------------------- */
+/* ---- where a sentence points
+ * ---------------------------------------------------------------------- */
 
 struct reader {
     const char *name;
@@ -58,7 +62,8 @@ std::string with_nearest(std::string sentence, std::string_view word,
     return nearest ? sentence + "; did you mean '" + nearest + "'?" : sentence;
 }
 
-/* ---- before parsing ------------------------------------------------------------------------------- */
+/* ---- before parsing
+ * ------------------------------------------------------------------------------- */
 
 /* A dotted key makes one table inside another for each dot; toml++ counts only brackets, and takes
  * such a tower apart by recursion. So dots between keys are counted here, outside of strings and
@@ -96,7 +101,8 @@ unsigned deep_key(std::string_view text)
     return 0;
 }
 
-/* ---- values --------------------------------------------------------------------------------------- */
+/* ---- values
+ * --------------------------------------------------------------------------------------- */
 
 std::string real_text(double value)
 {
@@ -155,7 +161,8 @@ std::string type_text(const toml::node &node)
     }
 }
 
-/* ---- sections ------------------------------------------------------------------------------------- */
+/* ---- sections
+ * ------------------------------------------------------------------------------------- */
 
 /* A section's options while the file is read: they are copied back when all of it was good. */
 struct draft {
@@ -231,7 +238,8 @@ bool read_section(const reader &r, std::vector<draft> &drafts, const toml::key &
                    with_nearest(what + quoted(key.str()), key.str(), names));
 }
 
-/* ---- files ---------------------------------------------------------------------------------------- */
+/* ---- files
+ * ---------------------------------------------------------------------------------------- */
 
 bool parse(const reader &r, std::string_view text, toml::table &root)
 {
@@ -322,8 +330,9 @@ template <typename Work> bool guarded(cairn_status *status, Work &&work)
 bool cairn__config_parse(const char *text, size_t n, const char *name,
                          const cairn__config_target *sections, cairn_status *status)
 {
-    return guarded(status,
-                   [&] { return read_all({name, status}, std::string_view(text, n), sections); });
+    return guarded(status, [&] {
+        return read_all({name, status}, std::string_view(text, n), sections);
+    });
 }
 
 bool cairn__config_read(const char *path, const cairn__config_target *sections,

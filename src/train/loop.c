@@ -15,7 +15,8 @@ static bool over(const cairn_trainer *t)
            (t->options.seconds > 0 && t->at.seconds >= t->options.seconds);
 }
 
-/* ---- one step ------------------------------------------------------------------------------------- */
+/* ---- one step
+ * ------------------------------------------------------------------------------------- */
 
 static void feed(const cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
                  cairn_status *status)
@@ -54,7 +55,8 @@ static void train(cairn_trainer *t, cairn_status *status)
     t->at.step++;
 }
 
-/* ---- after it ------------------------------------------------------------------------------------- */
+/* ---- after it
+ * ------------------------------------------------------------------------------------- */
 
 static void log_step(cairn_trainer *t, cairn_status *status)
 {
@@ -138,7 +140,8 @@ static void iterate(cairn_trainer *t, cairn_status *status)
         write_checkpoint(t, status);
 }
 
-/* ---- beginning and end ---------------------------------------------------------------------------- */
+/* ---- beginning and end
+ * ---------------------------------------------------------------------------- */
 
 static void mark(cairn_trainer *t, cairn__run_state state, const char *event, const char *message,
                  cairn_status *status)

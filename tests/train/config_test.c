@@ -58,7 +58,8 @@ TEST(the_text_of_a_config)
     cairn__free(text.data);
 }
 
-/* ---- a property: any options survive --------------------------------------------------------------- */
+/* ---- a property: any options survive
+ * --------------------------------------------------------------- */
 
 static uint32_t draw(uint64_t position)
 {
@@ -69,8 +70,8 @@ static uint32_t draw(uint64_t position)
 
 static double draw_real(uint64_t at)
 {
-    static const double special[] = {0,    -0.0,     1e-320, 1e308, INFINITY, -INFINITY, 0.1,
-                                     1e-5, 1.0 / 3.0, 1e22,   -1,    123456789};
+    static const double special[] = {0,   -0.0, 1e-320,    1e308, INFINITY, -INFINITY,
+                                     0.1, 1e-5, 1.0 / 3.0, 1e22,  -1,       123456789};
     uint64_t bits = (uint64_t)draw(at) << 32 | draw(at + 1);
     double value;
     if (draw(at + 2) % 2)
@@ -81,8 +82,9 @@ static double draw_real(uint64_t at)
 
 static void draw_text(uint64_t at, char *text)
 {
-    static const char *const parts[] = {"a", "Z", " ", "\"", "\\", "\n", "\t", "\x7f", "\x01", "#",
-                                        "'", "=", "[", "é", "漢", "😀", "\\u0041", "\"\"\"", "."};
+    static const char *const parts[] = {"a",    "Z",    " ",       "\"",     "\\", "\n", "\t",
+                                        "\x7f", "\x01", "#",       "'",      "=",  "[",  "é",
+                                        "漢",   "😀",    "\\u0041", "\"\"\"", "."};
     text[0] = 0;
     for (uint32_t n = draw(at) % 30, i = 0; i < n; i++)
         strcat(text, parts[draw(at + 1 + i) % CAIRN__COUNT(parts)]);
@@ -123,7 +125,8 @@ TEST(any_options_survive_being_written_and_read)
     }
 }
 
-/* ---- what is read --------------------------------------------------------------------------------- */
+/* ---- what is read
+ * --------------------------------------------------------------------------------- */
 
 TEST(absent_keys_keep_their_values_and_numbers_may_be_spans)
 {
@@ -229,9 +232,10 @@ TEST(towers_are_refused)
     /* Dots in values and comments are no parts of keys. */
     status = (cairn_status)CAIRN_STATUS_INIT;
     cairn_options_defaults(table, &s);
-    CHECK(parse("[model] # ................................................\n"
-                "name = 'a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a'\n",
-                &s, &status));
+    CHECK(
+        parse("[model] # ................................................\n"
+              "name = 'a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a'\n",
+              &s, &status));
     CHECK_OK(status);
 }
 
