@@ -49,6 +49,9 @@ CAIRN_API bool cairn_program_run(cairn_program *program, cairn_status *status);
 CAIRN_API bool cairn_program_fetch(const cairn_program *program, const char *output, void *data,
                                    size_t bytes, cairn_status *status);
 
+/* The name of output `index` (from 0), or NULL behind the last. Borrowed until the program is freed. */
+CAIRN_API const char *cairn_program_output(const cairn_program *program, int index);
+
 /* A scalar f32 or i32 output of the last run; NaN with an error. */
 CAIRN_API double cairn_program_scalar(const cairn_program *program, const char *output,
                                       cairn_status *status);

@@ -22,14 +22,14 @@
 extern "C" {
 #endif
 
-/* ---- 1. the optimisers as a list ---------------------------------------------------------------- */
+/* ---- 1. the optimisers as a list ------------------------------------------------------------- */
 
 /* What help, reference pages and option readers need to know of an optimiser. Static. */
 typedef struct cairn_optimizer {
     const char *name;            /* "adam" */
     const char *purpose;         /* one line, lower case, no full stop */
     const char *source;          /* the paper */
-    const cairn_option *options; /* the table of its options struct; the first row is learning_rate */
+    const cairn_option *options; /* the table of its options; the first row is learning_rate */
     size_t options_size;         /* bytes of that struct */
     bool layers;                 /* works on dense layers instead of parameters: cairn_kfac() */
 } cairn_optimizer;
@@ -40,10 +40,10 @@ CAIRN_API int cairn_optimizers(const cairn_optimizer *const **list);
 /* The one called `name`. NULL with CAIRN_ERR_NAME; the sentence offers the nearest name. */
 CAIRN_API const cairn_optimizer *cairn_optimizer_find(const char *name, cairn_status *status);
 
-/* ---- 2. common options -------------------------------------------------------------------------- */
+/* ---- 2. common options ----------------------------------------------------------------------- */
 
-/* The factor by which the learning rate of step s (0 in the first) is multiplied, after a warm-up of
- * W steps, for a training of D steps, with p = (s - W) / (D - W) kept within 0..1:
+/* The factor by which the learning rate of step s (0 in the first) is multiplied, after a warm-up
+ * of W steps, for a training of D steps, with p = (s - W) / (D - W) kept within 0..1:
  *
  *   constant       1
  *   step           schedule_factor ^ floor((s - W) / schedule_interval)
@@ -97,7 +97,7 @@ CAIRN_API cairn_tensor cairn_learning_rate(cairn_graph *graph, double rate,
 /* The square root of the sum of all squares of n tensors: f32 scalar. */
 CAIRN_API cairn_tensor cairn_global_norm(const cairn_tensor *x, int n);
 
-/* ---- 3. minimising a loss ----------------------------------------------------------------------- */
+/* ---- 3. minimising a loss -------------------------------------------------------------------- */
 
 /* One step of the optimiser called `name` for every trainable parameter through which a gradient
  * flows to `loss`.
@@ -106,9 +106,9 @@ CAIRN_API cairn_tensor cairn_global_norm(const cairn_tensor *x, int n);
  * options   the options struct of that optimiser, copied, or NULL for its defaults
  * common    copied, or NULL for the defaults
  *
- * Errors (kept by the graph): CAIRN_ERR_NAME for an unknown optimiser, CAIRN_ERR_VALUE for an option
- * out of range, CAIRN_ERR_SHAPE when loss is not a scalar, CAIRN_ERR_STATE when the loss depends on
- * no parameter or a parameter is assigned already. */
+ * Errors (kept by the graph): CAIRN_ERR_NAME for an unknown optimiser, CAIRN_ERR_VALUE for an
+ * option out of range, CAIRN_ERR_SHAPE when loss is not a scalar, CAIRN_ERR_STATE when the loss
+ * depends on no parameter, a parameter is assigned already, or the optimiser works on layers. */
 CAIRN_API void cairn_minimize(cairn_tensor loss, const char *name, const void *options,
                               const cairn_update_options *common);
 
@@ -125,7 +125,9 @@ CAIRN_API void cairn_apply_gradients(const cairn_tensor *parameters, const cairn
 
 /* Optimisers whose preconditioner is renewed only every few steps assign it in the set "refresh".
  * The number of steps between two runs of the program that cairn_compile_updates() makes of that
- * set, or 0 when the optimiser with these options needs none. */
+ * set, or 0 when the optimiser with these options needs none. A loop runs that program before step
+ * s (0 in the first) when s > 0 and s is a multiple of the interval. options: of the optimiser
+ * called `name`, "kfac" included, or NULL for the defaults. */
 #define CAIRN_REFRESH "refresh"
 CAIRN_API int64_t cairn_refresh_interval(const char *name, const void *options);
 
@@ -205,6 +207,118 @@ typedef struct cairn_adamw_options {
 } cairn_adamw_options;
 CAIRN_API cairn_adamw_options cairn_adamw_defaults(void);
 CAIRN_API void cairn_adamw(cairn_graph *g, cairn_tensor loss, const cairn_adamw_options *options);
+
+/* Second moments of a matrix kept as row means r and column means c of g^2 + epsilon1:
+ *
+ *   r = b r + (1 - b) mean over columns     c = b c + (1 - b) mean over rows
+ *   b = 1 - t^-decay_power
+ *   v = r c / mean(r)     u = g / sqrt(v)     u = u / max(1, rms(u) / clip)
+ *   x -= a u     with a = rate, or min(rate, 1 / sqrt(t)) with `relative_step`,
+ *                times max(epsilon2, rms(x)) with `scale_parameter`
+ *
+ * State: r and c; or v, of x's shape, for fewer than two axes and without `factored`. More than two
+ * axes count as a batch of matrices.
+ * Source: Shazeer and Stern 2018, algorithms 4 and 5 and section 9. arXiv:1804.04235 */
+typedef struct cairn_adafactor_options {
+    double learning_rate, epsilon1, epsilon2, clip, decay_power;
+    bool relative_step, scale_parameter, factored;
+} cairn_adafactor_options;
+CAIRN_API cairn_adafactor_options cairn_adafactor_defaults(void);
+CAIRN_API void cairn_adafactor(cairn_graph *g, cairn_tensor loss,
+                               const cairn_adafactor_options *options);
+
+/* a = trust |x| / (|g| + weight_decay |x|), 1 where |x| or |g| is 0
+ * u = momentum u + rate a (g + weight_decay x)     x -= u
+ * State: u, of x's shape.
+ * Source: You, Gitman, Ginsburg 2017, algorithm 1. arXiv:1708.03888 */
+typedef struct cairn_lars_options {
+    double learning_rate, momentum, weight_decay, trust;
+} cairn_lars_options;
+CAIRN_API cairn_lars_options cairn_lars_defaults(void);
+CAIRN_API void cairn_lars(cairn_graph *g, cairn_tensor loss, const cairn_lars_options *options);
+
+/* d = direction of Adam + weight_decay x     x -= rate |x| / |d| d
+ * The quotient of norms is 1 where one of them is 0.
+ * State: m and v, of x's shape.
+ * Source: You et al. 2020, algorithm 2, with the identity for phi. arXiv:1904.00962 */
+typedef struct cairn_lamb_options {
+    double learning_rate, beta1, beta2, epsilon, weight_decay;
+} cairn_lamb_options;
+CAIRN_API cairn_lamb_options cairn_lamb_defaults(void);
+CAIRN_API void cairn_lamb(cairn_graph *g, cairn_tensor loss, const cairn_lamb_options *options);
+
+/* ---- 5. optimisers with a preconditioner ----------------------------------------------------- */
+
+/* For a matrix, with b = 1 - beta2, or 1 for sums (beta2 = 1):
+ *
+ *   l = beta2 l + b g g^T     r = beta2 r + b g^T g
+ *   d = (l + epsilon I)^(-1/4) g (r + epsilon I)^(-1/4)
+ *   d = d |s| / |d|                 where s is the step of the optimiser `graft`; d = s for the
+ *   u = momentum u + d              first `start_step` steps
+ *   x -= rate u
+ *
+ * A vector has l only, with exponent -1/2; more than two axes count as one matrix whose columns are
+ * the last axis. Rows and columns are cut into blocks of at most `block_size`, which have an l and
+ * an r each.
+ *
+ * With root_interval 1 the roots are computed in each step. With a larger one they are states that
+ * the set "refresh" renews: the loop runs cairn_compile_updates(graph, device, CAIRN_REFRESH, ..)
+ * after every root_interval steps; until the first time they are identities.
+ *
+ * State, for each block: l, r, and both roots with a larger interval; of x's shape: the mean or sum
+ * of squares of `graft`, and u when momentum is not 0.
+ * Source: Gupta, Koren, Singer 2018, algorithms 1 and 2, arXiv:1802.09568; blocks and grafting:
+ * Anil et al. 2020, arXiv:2002.09018. */
+typedef struct cairn_shampoo_options {
+    double learning_rate, momentum, beta2, epsilon;
+    int64_t block_size, root_interval, start_step;
+    int graft; /* 0: none, 1: sgd, 2: adagrad, 3: rmsprop */
+    double graft_decay, graft_epsilon;
+} cairn_shampoo_options;
+CAIRN_API cairn_shampoo_options cairn_shampoo_defaults(void);
+CAIRN_API void cairn_shampoo(cairn_graph *g, cairn_tensor loss,
+                             const cairn_shampoo_options *options);
+
+/* What the outputs of a network describe: z is the z of the last layer. */
+typedef enum cairn_output_kind {
+    CAIRN_OUTPUT_BERNOULLI,   /* each a probability: sigmoid(z) */
+    CAIRN_OUTPUT_CATEGORICAL, /* one of several classes: softmax(z) */
+    CAIRN_OUTPUT_GAUSSIAN     /* a mean, with deviation 1 */
+} cairn_output_kind;
+
+/* K-FAC for dense layers. With x1 the input of a layer with a 1 at its end (for the bias), s the
+ * gradient with respect to z of an example's log-likelihood for a target drawn from the model, and
+ * G the gradient of the loss with respect to weight and bias, [in + 1, out]:
+ *
+ *   e = min(1 - 1/t, decay)
+ *   A = e A + (1 - e) E[x1 x1^T]     S = e S + (1 - e) E[s s^T]
+ *   q = sqrt((tr A / dim A) / (tr S / dim S))
+ *   D = (A + q sqrt(damping) I)^-1 G (S + sqrt(damping) / q I)^-1
+ *   D = D min(1, sqrt(norm_constraint / (rate^2 sum over layers of <D, G>)))   unless that is 0
+ *   u = momentum u + D     (weight, bias) -= rate u
+ *
+ * loss     scalar, f32: the mean over the batch of the negative log-likelihood
+ * layers   n layers, the last of which gives the outputs; other parameters stay as they are
+ * options  copied, or NULL for the defaults
+ * common   copied, or NULL for the defaults
+ *
+ * A and S are renewed in each step. With inverse_interval 1 so are the inverses; with a larger one
+ * the set "refresh" renews them, which the loop runs after every inverse_interval steps, and until
+ * the first time they are 0: parameters do not move while the first statistics are gathered.
+ *
+ * State, of the layer's weight: kfac_a, kfac_s, and kfac_a_inverse, kfac_s_inverse with a larger
+ * interval; of weight and bias: kfac_u.
+ * Errors (kept by the graph): those of cairn_minimize(), and CAIRN_ERR_SHAPE for n < 1.
+ * Source: Martens and Grosse 2015, sections 3, 5, 6.3 and 6.7. arXiv:1503.05671; norm constraint:
+ * Ba, Grosse, Martens 2017, section 5. */
+typedef struct cairn_kfac_options {
+    double learning_rate, momentum, decay, damping, norm_constraint;
+    int64_t inverse_interval;
+} cairn_kfac_options;
+CAIRN_API cairn_kfac_options cairn_kfac_defaults(void);
+CAIRN_API void cairn_kfac(cairn_graph *g, cairn_tensor loss, const cairn_dense *layers, int n,
+                          cairn_output_kind output, const cairn_kfac_options *options,
+                          const cairn_update_options *common);
 
 #ifdef __cplusplus
 }

@@ -55,8 +55,8 @@ typedef struct cairn_problem {
      * example, averaged over a split. One must be called "loss". NULL: nothing is evaluated. */
     void (*build_evaluation)(const void *user, cairn_graph *g, const cairn_build *b);
 
-    /* Updates of the set "refresh" run as a program of their own before every `refresh_interval`-th
-     * step (second-order methods); 0: none. */
+    /* Updates of the set "refresh" run as a program of their own before step 1 and every
+     * `refresh_interval`-th step (second-order methods); 0: none. */
     int64_t refresh_interval;
 
     /* Adds sections to the last report (a cairn_report *) from the trained model: pictures, tables.
@@ -143,6 +143,9 @@ CAIRN_API bool cairn_trainer_advance(cairn_trainer *t, double seconds, cairn_sta
  * between two calls of cairn_trainer_advance(). A later call of that goes on. The library sets no
  * handlers. */
 CAIRN_API bool cairn_trainer_interrupt(cairn_trainer *t, cairn_status *status);
+
+/* Writes the run's report.html now, with the problem's own sections. Nothing without a directory. */
+CAIRN_API bool cairn_trainer_report(cairn_trainer *t, cairn_status *status);
 
 /* Where it stands. seconds: spent in steps, without evaluation. remaining: estimate from the median
  * step. */

@@ -2,11 +2,10 @@
  *
  * Nodes are in topological order, so one pass from y downwards meets every node after all of its
  * consumers: by then its gradient is complete. Only nodes between x and y are visited. */
+#include "autodiff/autodiff.h"
 #include "cairn/autodiff.h"
-#include "graph/graph.h"
 
-/* Marks the nodes up to `last` that depend on one of x. */
-static void mark_dependent(const cairn_graph *g, const cairn_tensor *x, int n, int32_t last,
+void cairn__mark_dependent(const cairn_graph *g, const cairn_tensor *x, int n, int32_t last,
                            bool *dependent)
 {
     for (int i = 0; i < n; i++)
@@ -33,16 +32,14 @@ static void distribute(cairn_graph *g, const cairn_node *n, const bool *dependen
     }
 }
 
-static bool valid(cairn_tensor y, cairn_tensor dy, const cairn_tensor *x, int n)
+bool cairn__differentiable(cairn_tensor y, const cairn_tensor *x, int n)
 {
     cairn_graph *g = y.graph;
-    if (cairn__none(y) || cairn__none(dy))
+    if (cairn__none(y))
         return false;
     if (cairn_tensor_dtype(y) != CAIRN_F32)
         return cairn__graph_fail(g, CAIRN_ERR_TYPE, "gradients: y is %s, expected f32",
                                  cairn_dtype_name(cairn_tensor_dtype(y)));
-    if (!cairn_shape_equal(cairn_tensor_shape(y), cairn_tensor_shape(dy)))
-        return cairn__graph_fail(g, CAIRN_ERR_SHAPE, "gradients: dy has not the shape of y");
     for (int i = 0; i < n; i++) {
         if (x[i].graph != g)
             return cairn__graph_fail(g, CAIRN_ERR_STATE, "gradients: x[%d] is of another graph", i);
@@ -53,11 +50,19 @@ static bool valid(cairn_tensor y, cairn_tensor dy, const cairn_tensor *x, int n)
     return true;
 }
 
+static bool valid(cairn_tensor y, cairn_tensor dy, const cairn_tensor *x, int n)
+{
+    if (!cairn__differentiable(y, x, n) || cairn__none(dy))
+        return false;
+    return cairn_shape_equal(cairn_tensor_shape(y), cairn_tensor_shape(dy)) ||
+           cairn__graph_fail(y.graph, CAIRN_ERR_SHAPE, "gradients: dy has not the shape of y");
+}
+
 static void run(cairn_tensor y, cairn_tensor dy, const cairn_tensor *x, int n, cairn_tensor *dx,
                 bool *dependent, cairn_tensor *gradient)
 {
     cairn_graph *g = y.graph;
-    mark_dependent(g, x, n, y.id, dependent);
+    cairn__mark_dependent(g, x, n, y.id, dependent);
     gradient[y.id] = dy;
     for (int32_t i = y.id; i >= 0; i--)
         if (gradient[i].graph && dependent[i])

@@ -17,12 +17,6 @@ enum { LONGEST_FUSED_ROW = 16384, MOST_MEMBERS = 48 };
 
 /* ---- kinds of nodes ------------------------------------------------------------------------------------ */
 
-static bool is_view(const cairn_node *n)
-{
-    return n->op == &cairn__op_reshape || n->op == &cairn__op_transpose ||
-           n->op == &cairn__op_broadcast;
-}
-
 int64_t cairn__reduced_row(const cairn_graph *g, const cairn_node *n)
 {
     if (n->op->kind != CAIRN__REDUCTION)
@@ -71,7 +65,7 @@ bool cairn__computed(const cairn__grouping *s, const cairn_node *n)
         return true;
     if (n->op->kind == CAIRN__LEAF)
         return false;
-    return !is_view(n) || cairn__view_of(s->g, n->id).source == n->id;
+    return !cairn__is_view(n) || cairn__view_of(s->g, n->id).source == n->id;
 }
 
 bool cairn__live(const cairn__grouping *s, const cairn_node *n)
@@ -127,7 +121,7 @@ static bool use_dense(cairn__grouping *s, const cairn_node *n)
                                                      cairn_shape_count(s->g->nodes[v.source]->shape);
         if (in_order && s->g->nodes[v.source]->op != &cairn__op_fill)
             operand = v.source;
-        else if (is_view(s->g->nodes[operand]) || s->g->nodes[operand]->op == &cairn__op_fill)
+        else if (cairn__is_view(s->g->nodes[operand]) || s->g->nodes[operand]->op == &cairn__op_fill)
             s->material[operand] = true;
         if (!add_use(s, operand, n->id, i, true))
             return false;

@@ -178,6 +178,9 @@ typedef struct cairn__view {
     int64_t offset;
 } cairn__view;
 
+/* Whether a node only shows the elements of its operand at other places. */
+bool cairn__is_view(const cairn_node *n);
+
 /* The view that a chain of reshape, transpose, broadcast and slice nodes ending in `node` makes of
  * the first node that is none of these or cannot be expressed by strides. */
 cairn__view cairn__view_of(const cairn_graph *g, int32_t node);

@@ -30,6 +30,29 @@ static cairn__plan *make_plan(cairn_graph *g, const cairn__targets *targets, cai
     return NULL;
 }
 
+/* Elements that a leaf brings along (constants, indices) go to their place once. */
+static bool place_leaf(cairn_program *program, const cairn__value *v, cairn_status *status)
+{
+    const cairn_graph *g = program->plan->lowered;
+    const cairn_node *n = g->nodes[v->node];
+    const cairn__backend *backend = program->device->backend;
+    if (v->producer >= 0 || n->op->kind != CAIRN__LEAF || !n->op->reference)
+        return true;
+    int64_t count = cairn_shape_count(n->shape);
+    double *values = cairn__alloc((size_t)count, sizeof *values, status);
+    void *elements = cairn__alloc(v->bytes, 1, status);
+    bool good = values && elements;
+    if (good) {
+        cairn__evaluate_node(g, n, NULL, values);
+        cairn__from_double(n->dtype, values, elements, count);
+        good = backend->write(program->device, program->arena, v->offset, elements, v->bytes,
+                              status);
+    }
+    cairn__free(values);
+    cairn__free(elements);
+    return good;
+}
+
 /* Storage for the variables, memory for the arena with the constants in it. */
 static bool place_data(cairn_program *program, cairn_status *status)
 {
@@ -40,14 +63,9 @@ static bool place_data(cairn_program *program, cairn_status *status)
             !cairn__variable_place(p->values[i].variable, program->device, status))
             return false;
     program->arena = backend->alloc(program->device, p->arena_bytes, status);
-    for (int i = 0; program->arena && i < p->n_values; i++) {
-        const cairn__value *v = &p->values[i];
-        const cairn_node *n = p->lowered->nodes[v->node];
-        if (n->op == &cairn__op_constant && v->producer < 0 &&
-            !backend->write(program->device, program->arena, v->offset, n->at.data, v->bytes,
-                            status))
+    for (int i = 0; program->arena && i < p->n_values; i++)
+        if (p->values[i].place == CAIRN__ARENA && !place_leaf(program, &p->values[i], status))
             return false;
-    }
     return program->arena != NULL;
 }
 
@@ -171,6 +189,12 @@ bool cairn_program_fetch(const cairn_program *program, const char *output, void 
     const void *from = v->place == CAIRN__VARIABLE ? v->variable->storage : program->arena;
     size_t offset = v->place == CAIRN__VARIABLE ? 0 : v->offset;
     return program->device->backend->read(program->device, from, offset, data, bytes, status);
+}
+
+const char *cairn_program_output(const cairn_program *program, int index)
+{
+    const cairn_graph *g = program->plan->lowered;
+    return index >= 0 && index < g->n_outputs ? g->outputs[index].name : NULL;
 }
 
 double cairn_program_scalar(const cairn_program *program, const char *output, cairn_status *status)

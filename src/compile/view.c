@@ -1,4 +1,4 @@
-/* Views: what a chain of reshape, transpose and broadcast nodes reads of its source.
+/* Views: what a chain of reshape, transpose, broadcast and slice nodes reads of its source.
  *
  * Such nodes move no data where their reader can step through memory by strides. */
 #include <string.h>
@@ -29,6 +29,19 @@ static void broadcast(cairn__view *v, const cairn_node *n)
         stride[i + more] = v->shape.size[i] == n->shape.size[i + more] ? v->stride[i] : 0;
     memcpy(v->stride, stride, sizeof stride);
     v->shape = n->shape;
+}
+
+static void slice(cairn__view *v, const cairn_node *n)
+{
+    v->offset += n->at.list[0] * v->stride[n->at.axis];
+    v->stride[n->at.axis] *= n->at.list[2];
+    v->shape = n->shape;
+}
+
+bool cairn__is_view(const cairn_node *n)
+{
+    return n->op == &cairn__op_reshape || n->op == &cairn__op_transpose ||
+           n->op == &cairn__op_broadcast || n->op == &cairn__op_slice;
 }
 
 /* Drops axes of size 1 and joins neighbours that are one run in memory. */
@@ -76,8 +89,7 @@ static bool reshape(cairn__view *v, const cairn_node *n)
 cairn__view cairn__view_of(const cairn_graph *g, int32_t node)
 {
     const cairn_node *n = g->nodes[node];
-    if (n->op != &cairn__op_reshape && n->op != &cairn__op_transpose &&
-        n->op != &cairn__op_broadcast)
+    if (!cairn__is_view(n))
         return dense(g, node);
     if (cairn_shape_count(n->shape) == 0)
         return dense(g, node);
@@ -86,6 +98,8 @@ cairn__view cairn__view_of(const cairn_graph *g, int32_t node)
         transpose(&v, n);
     else if (n->op == &cairn__op_broadcast)
         broadcast(&v, n);
+    else if (n->op == &cairn__op_slice)
+        slice(&v, n);
     else if (!reshape(&v, n))
         return dense(g, node);
     return v;
@@ -100,7 +114,7 @@ cairn__access cairn__access_of(const cairn_graph *g, const cairn__view *view, in
         a.kind = CAIRN__SINGLE;
     else if (a.rank == 1 && a.stride[0] == 1 && a.offset == 0)
         a.kind = CAIRN__FULL;
-    else if (row && a.rank == 2 && a.stride[0] == 1 && a.stride[1] == 0 && a.size[1] == row)
+    else if (row && a.offset == 0 && a.rank == 2 && a.stride[0] == 1 && a.stride[1] == 0 && a.size[1] == row)
         a.kind = CAIRN__ROW;
     else
         a.kind = CAIRN__STRIDED;

@@ -13,16 +13,30 @@ typedef struct cairn__reproduction {
     int64_t seeds;             /* at least 3 for verdicts */
     const char *directory;     /* partial results are kept here, so that it can be resumed */
     cairn_report *report;      /* sections are added */
+    cairn__text *summary;      /* the same tables in Markdown are added */
     void (*progress)(void *user, double done, const char *what); /* done: 0 .. 1 */
     void *user;
     const volatile int *stop; /* set by Ctrl-C */
 } cairn__reproduction;
 
+/* A part of a method's options struct that has a table of its own. */
+typedef struct cairn__method_section {
+    const char *name; /* in configuration files: [name] */
+    const cairn_option *table;
+    size_t offset; /* of the part in the struct */
+} cairn__method_section;
+
 typedef struct cairn__method {
     const char *name, *purpose;
     const char *paper; /* authors, title, year, identifier */
-    const cairn_option *options;
+    const cairn__method_section *sections; /* ended by a NULL name */
     size_t options_size;
+
+    /* Defaults of the training options that differ from those of every run; may be NULL. */
+    void (*train_defaults)(cairn_train_options *options);
+
+    /* Checks what no single row can; false with an error. May be NULL. */
+    bool (*check)(const void *options, const cairn_dataset *data, cairn_status *status);
 
     /* Fills the functions of the problem for options, which are borrowed. */
     void (*problem)(const void *options, cairn_problem *problem);

@@ -5,7 +5,7 @@ static const cairn_option table[] = {
     CAIRN_OPT_REAL(cairn_adagrad_options, learning_rate, 0.01, 0, 1e6, "step size", ""),
     CAIRN_OPT_REAL(cairn_adagrad_options, epsilon, 1e-8, 1e-30, 1,
                    "first value of the sum of squares", ""),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 /* The sum starts above 0, so that an element whose gradient is 0 so far divides 0 by something. */

@@ -9,7 +9,7 @@ static const cairn_option adam_table[] = {
     CAIRN_OPT_REAL(cairn_adam_options, beta2, 0.999, 0, 0.999999, "decay of the mean square",
                    "algorithm 1"),
     CAIRN_OPT_REAL(cairn_adam_options, epsilon, 1e-8, 0, 1, "added to the divisor", "algorithm 1"),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 static const cairn_option adamw_table[] = {
@@ -18,11 +18,10 @@ static const cairn_option adamw_table[] = {
                    "algorithm 2"),
     CAIRN_OPT_REAL(cairn_adamw_options, beta2, 0.999, 0, 0.999999, "decay of the mean square",
                    "algorithm 2"),
-    CAIRN_OPT_REAL(cairn_adamw_options, epsilon, 1e-8, 0, 1, "added to the divisor",
-                   "algorithm 2"),
+    CAIRN_OPT_REAL(cairn_adamw_options, epsilon, 1e-8, 0, 1, "added to the divisor", "algorithm 2"),
     CAIRN_OPT_REAL(cairn_adamw_options, weight_decay, 0.01, 0, 1e3,
                    "share of a parameter, times the rate, that each step takes away", ""),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 /* 1 - beta^t, as -expm1(t ln beta): a difference from 1 would lose half of the digits of f32 in the

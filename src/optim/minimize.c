@@ -5,7 +5,7 @@
 #include "cairn/autodiff.h"
 #include "optim/rule.h"
 
-/* ---- parameters and their states --------------------------------------------------------------------- */
+/* ---- parameters and their states ------------------------------------------------------------- */
 
 const char *cairn__parameter_name(cairn_tensor parameter)
 {
@@ -50,7 +50,7 @@ cairn_tensor cairn__step_number(cairn_graph *g)
     return cairn_add_scalar(cairn_cast(cairn_step(g), CAIRN_F32), 1);
 }
 
-/* ---- gradients ---------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 
 cairn_tensor cairn_global_norm(const cairn_tensor *x, int n)
 {
@@ -80,7 +80,24 @@ static bool decays(cairn_tensor parameter, const cairn_update_options *o)
     return o->weight_decay > 0 && (o->decay_vectors || cairn_tensor_shape(parameter).rank > 1);
 }
 
-/* ---- one parameter -------------------------------------------------------------------------------------- */
+void cairn__adjust_gradients(const cairn_tensor *parameters, cairn_tensor *gradients, int n,
+                             const cairn_update_options *o)
+{
+    clip(gradients, n, o);
+    for (int i = 0; !o->decoupled_decay && i < n; i++)
+        if (decays(parameters[i], o))
+            gradients[i] = cairn_add(gradients[i], cairn_scale(parameters[i], o->weight_decay));
+}
+
+cairn_tensor cairn__decayed(cairn_tensor value, cairn_tensor parameter, cairn_tensor rate,
+                            const cairn_update_options *o)
+{
+    if (!o->decoupled_decay || !decays(parameter, o))
+        return value;
+    return cairn__descend(value, rate, cairn_scale(parameter, o->weight_decay));
+}
+
+/* ---- one parameter --------------------------------------------------------------------------- */
 
 typedef struct update {
     const cairn__rule *rule;
@@ -102,16 +119,10 @@ static void assign_refresh(const update *u, cairn_tensor parameter, const cairn_
 static void step(const update *u, cairn_tensor parameter, cairn_tensor gradient)
 {
     cairn_tensor state[CAIRN__RULE_STATES], next[CAIRN__RULE_STATES] = {{NULL, 0}};
-    bool decay = decays(parameter, &u->common);
     int n = cairn__rule_variables(u->rule, u->options, parameter, state);
-    cairn_tensor pull = cairn_scale(parameter, u->common.weight_decay);
-    if (decay && !u->common.decoupled_decay)
-        gradient = cairn_add(gradient, pull);
     cairn__rule_input in = {u->options, parameter, gradient, u->rate, u->t, state};
     cairn_tensor value = u->rule->apply(&in, next);
-    if (decay && u->common.decoupled_decay)
-        value = cairn__descend(value, u->rate, pull);
-    cairn_assign(parameter, value);
+    cairn_assign(parameter, cairn__decayed(value, parameter, u->rate, &u->common));
     for (int i = 0; i < n; i++)
         if (next[i].graph)
             cairn_assign(state[i], next[i]);
@@ -119,7 +130,7 @@ static void step(const update *u, cairn_tensor parameter, cairn_tensor gradient)
         assign_refresh(u, parameter, state, n);
 }
 
-/* ---- the public calls ------------------------------------------------------------------------------------ */
+/* ---- the public calls ------------------------------------------------------------------------ */
 
 /* Fills `u`, or leaves the graph in error. Options that are NULL are written to `defaults`. */
 static bool prepare(cairn_graph *g, const char *name, const void *options, void *defaults,
@@ -170,7 +181,7 @@ void cairn_apply_gradients(const cairn_tensor *parameters, const cairn_tensor *g
     if (own && shapes_fit(parameters, gradients, n) &&
         prepare(g, name, options, defaults, common, &u)) {
         memcpy(own, gradients, (size_t)n * sizeof *own);
-        clip(own, n, &u.common);
+        cairn__adjust_gradients(parameters, own, n, &u.common);
         for (int i = 0; i < n; i++)
             step(&u, parameters[i], own[i]);
     }

@@ -16,7 +16,7 @@ static const cairn_option table[] = {
     CAIRN_OPT_REAL(cairn_rmsprop_options, v0, 0, 0, 1e6, "first value of the mean square", ""),
     CAIRN_OPT_CHOICE(cairn_rmsprop_options, variant, INSIDE_ROOT, variants,
                      "epsilon inside the root and the rate before the momentum, or neither", ""),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 static int states(const void *options, cairn_shape shape, cairn__rule_state *states)

@@ -14,9 +14,10 @@ static const cairn_optimizer *const optimizers[] = {
 #define CAIRN_RULE(name) &cairn__rule_##name.about,
 #include "optim/rules.def"
 #undef CAIRN_RULE
+    &cairn__kfac_about,
 };
 
-/* ---- finding --------------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 int cairn_optimizers(const cairn_optimizer *const **list)
 {
@@ -37,6 +38,13 @@ static int find(const char *name, size_t n, cairn_status *status)
             return (int)i;
     }
     const char *nearest = cairn__nearest(name, names, n);
+    for (size_t i = n; i < CAIRN__COUNT(optimizers); i++) {
+        if (strcmp(optimizers[i]->name, name) != 0)
+            continue;
+        cairn__fail(status, CAIRN_ERR_STATE, "optimizer '%s' works on layers: see cairn_%s()", name,
+                    name);
+        return -1;
+    }
     cairn__fail(status, CAIRN_ERR_NAME, "unknown optimizer '%s'%s%s%s", name,
                 nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
     return -1;
@@ -54,7 +62,7 @@ const cairn__rule *cairn__rule_find(const char *name, cairn_status *status)
     return i < 0 ? NULL : rules[i];
 }
 
-/* ---- options --------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static bool number_fits(const cairn_option *row, double value)
 {
@@ -101,15 +109,18 @@ bool cairn__check_options(cairn_graph *g, const char *who, const cairn_option *t
 int64_t cairn_refresh_interval(const char *name, const void *options)
 {
     _Alignas(max_align_t) char defaults[CAIRN__RULE_OPTIONS_SIZE];
-    const cairn__rule *rule = cairn__rule_find(name, NULL);
-    if (!rule || !rule->interval)
+    const cairn_optimizer *optimizer = cairn_optimizer_find(name, NULL);
+    if (!optimizer)
         return 0;
     if (!options)
-        cairn_options_defaults(rule->about.options, defaults);
-    return rule->interval(options ? options : defaults);
+        cairn_options_defaults(optimizer->options, defaults);
+    if (optimizer == &cairn__kfac_about)
+        return cairn__kfac_interval(options ? options : defaults);
+    const cairn__rule *rule = cairn__rule_find(name, NULL);
+    return rule->interval ? rule->interval(options ? options : defaults) : 0;
 }
 
-/* ---- the short form of each ------------------------------------------------------------------------- */
+/* ---- the short form of each ------------------------------------------------------------------ */
 
 static void minimize(cairn_graph *g, cairn_tensor loss, const char *name, const void *options)
 {

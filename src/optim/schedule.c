@@ -32,7 +32,7 @@ const cairn_option cairn_update_table[] = {
                    "decay parameters directly instead of through the gradient", ""),
     CAIRN_OPT_FLAG(cairn_update_options, decay_vectors, true,
                    "decay also parameters of fewer than two axes, such as biases", ""),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 cairn_update_options cairn_update_defaults(void)
@@ -52,7 +52,7 @@ void cairn_update_resolve(cairn_update_options *o, int64_t total, int64_t steps_
     }
 }
 
-/* ---- spans in steps --------------------------------------------------------------------------------- */
+/* ---- spans in steps -------------------------------------------------------------------------- */
 
 /* What a schedule needs, in steps; resolved and checked. */
 typedef struct lengths {
@@ -68,8 +68,9 @@ static bool steps_of(cairn_graph *g, const char *name, cairn_span span, double l
                                  name);
     *steps = span.amount;
     if (*steps < least)
-        return cairn__graph_fail(g, CAIRN_ERR_VALUE, "learning rate: %s is %g steps, expected at "
-                                                     "least %g",
+        return cairn__graph_fail(g, CAIRN_ERR_VALUE,
+                                 "learning rate: %s is %g steps, expected at "
+                                 "least %g",
                                  name, *steps, least);
     return true;
 }
@@ -95,7 +96,7 @@ static bool resolve(cairn_graph *g, const cairn_update_options *o, lengths *l)
             steps_of(g, "duration", o->duration, l->warmup + 1, &l->duration));
 }
 
-/* ---- the factor ------------------------------------------------------------------------------------- */
+/* ---- the factor ------------------------------------------------------------------------------ */
 
 /* floor(s / length) for whole s. The half keeps the quotient away from whole numbers, where a
  * rounding error of the division would show. */
@@ -107,8 +108,8 @@ static cairn_tensor periods(cairn_tensor s, double length)
 /* 1 at the end of the warm-up, falling to 0 at the end of training: 1 - p in optim.h. */
 static cairn_tensor remaining(cairn_tensor s, const lengths *l)
 {
-    cairn_tensor left = cairn_scale(cairn_add_scalar(cairn_neg(s), l->duration),
-                                    1 / (l->duration - l->warmup));
+    cairn_tensor left =
+        cairn_scale(cairn_add_scalar(cairn_neg(s), l->duration), 1 / (l->duration - l->warmup));
     cairn_graph *g = s.graph;
     return cairn_minimum(cairn_maximum(left, cairn_scalar(g, 0)), cairn_scalar(g, 1));
 }

@@ -3,21 +3,21 @@
 
 static const cairn_option sgd_table[] = {
     CAIRN_OPT_REAL(cairn_sgd_options, learning_rate, 0.01, 0, 1e6, "step size", ""),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 static const cairn_option momentum_table[] = {
     CAIRN_OPT_REAL(cairn_momentum_options, learning_rate, 0.01, 0, 1e6, "step size", ""),
     CAIRN_OPT_REAL(cairn_momentum_options, momentum, 0.9, 0, 1, "decay of the sum of gradients",
                    "Sutskever et al. 2013"),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 static const cairn_option nesterov_table[] = {
     CAIRN_OPT_REAL(cairn_nesterov_options, learning_rate, 0.01, 0, 1e6, "step size", ""),
     CAIRN_OPT_REAL(cairn_nesterov_options, momentum, 0.9, 0, 1, "decay of the sum of gradients",
                    "Sutskever et al. 2013"),
-    CAIRN_OPT_END
+    CAIRN_OPT_END,
 };
 
 static cairn_tensor sgd_apply(const cairn__rule_input *in, cairn_tensor *next)

@@ -39,7 +39,8 @@ static void train(cairn_trainer *t, cairn_status *status)
     const cairn_batch *batch = next_batch(t, status);
     if (!batch)
         return;
-    if (t->refresh && due(t->at.step, t->problem.refresh_interval)) {
+    /* Also after the first step: what a preconditioner gathered there is better than nothing. */
+    if (t->refresh && (t->at.step == 1 || due(t->at.step, t->problem.refresh_interval))) {
         feed(t, t->refresh, batch, status);
         cairn_program_run(t->refresh, status);
     }

@@ -110,3 +110,8 @@ bool cairn__train_report(cairn_trainer *t, bool last, cairn_status *status)
     cairn_report_free(r);
     return good;
 }
+
+bool cairn_trainer_report(cairn_trainer *t, cairn_status *status)
+{
+    return cairn__train_report(t, true, status);
+}

@@ -1,4 +1,5 @@
 /* The op table itself: every row is complete, and every sample builds or is refused as it says. */
+#include "cairn/autodiff.h"
 #include "sampler.h"
 
 static void check_record(const cairn_op *op)
@@ -44,6 +45,32 @@ TEST(samples_build_or_are_refused)
     for (const cairn_op *const *op = cairn__ops; *op; op++)
         for (int i = 0; i < sampler_count(*op); i++)
             check_sample(*op, &(*op)->samples[i], i);
+}
+
+/* The next block of the graph's arena is refused; how many nodes were added before decides whether
+ * that happens to the op or within its gradient. A first block holds about a dozen. */
+static void check_out_of_memory(const cairn_op *op, int64_t nodes)
+{
+    cairn_graph *g = cairn_graph_new();
+    cairn_tensor x[CAIRN__SAMPLE_INPUTS], dx;
+    sampler_inputs(g, &op->samples[0], x);
+    cairn__alloc_fail_after(1);
+    for (int64_t i = 0; i < nodes; i++)
+        cairn_scalar(g, 0);
+    cairn_tensor y = op->samples[0].build(x);
+    bool differentiable = op->gradient && cairn_tensor_dtype(y) == CAIRN_F32;
+    int which = op->samples[0].domain[0] >= CAIRN__INDEX && op->inputs > 1;
+    if (differentiable && cairn_tensor_dtype(x[which]) == CAIRN_F32)
+        cairn_gradients_from(y, y, &x[which], 1, &dx);
+    cairn__alloc_fail_after(0);
+    cairn_graph_free(g);
+}
+
+TEST(builders_and_gradients_survive_out_of_memory)
+{
+    for (const cairn_op *const *op = cairn__ops; *op; op++)
+        for (int64_t nodes = 0; sampler_count(*op) > 0 && nodes < 12; nodes++)
+            check_out_of_memory(*op, nodes);
 }
 
 TEST(the_first_error_stays)

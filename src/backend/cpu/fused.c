@@ -2,7 +2,8 @@
  *
  *     for each tile:   stage   operands that are not f32 in order are brought into wide registers
  *                      run     each instruction is one call of a kernel over the tile
- *                      store   f32 results are computed in place; others are converted at the end
+ *                      store   f32 results are computed in place; others are converted behind
+ *                              their instruction, since a later one may take the register
  *
  * A tile is TILE elements, or as many whole rows as fit. With one row in a tile a value for each row
  * is a plain number; with several it is spread over a wide register before use. */
@@ -40,7 +41,9 @@ typedef struct instruction {
     int operands, spare[3]; /* wide registers for operands that must be spread */
     operand operand[3];
     int result;
-    float *direct; /* the result goes to this array in order */
+    float *direct;   /* the result goes to this array in order */
+    uint8_t *small;  /* or to this one, converted to bool or u8 */
+    bool small_bool;
     cairn__map1 *map1;
     cairn__map2 *map2;
     cairn__map2_right *right;
@@ -55,14 +58,6 @@ typedef struct staged {
     int result; /* wide register */
 } staged;
 
-/* A result that is not f32, or not in a register that is written in place. */
-typedef struct converted {
-    cairn_dtype dtype;
-    bool narrow;
-    int from;
-    uint8_t *to;
-} converted;
-
 struct cairn__cpu_fused {
     const cairn__vectormath *k;
     int64_t rows, row; /* row 0: no rows */
@@ -70,8 +65,7 @@ struct cairn__cpu_fused {
     int wide, narrow;
     instruction *instruction;
     staged *staged;
-    converted *converted;
-    int instructions, n_staged, n_converted;
+    int instructions, n_staged;
 };
 
 /* ---- resolving ------------------------------------------------------------------------------------ */
@@ -163,7 +157,7 @@ static void reserve_spare(cairn__cpu_fused *f, instruction *in)
         in->spare[j] = f->wide++;
 }
 
-static void resolve_store(cairn__cpu_fused *f, const cairn__fused *plan, int index, instruction *in,
+static void resolve_store(const cairn__fused *plan, int index, instruction *in,
                           cairn__address_of *address, const void *context)
 {
     const cairn__store *s = &plan->store[index];
@@ -171,7 +165,8 @@ static void resolve_store(cairn__cpu_fused *f, const cairn__fused *plan, int ind
     if (s->dtype == CAIRN_F32)
         in->direct = to;
     else
-        f->converted[f->n_converted++] = (converted){s->dtype, s->narrow, in->result, to};
+        in->small = to;
+    in->small_bool = s->dtype == CAIRN_BOOL;
 }
 
 static bool resolve_all(cairn__cpu_fused *f, const cairn__fused *plan, int *staged_in,
@@ -189,7 +184,7 @@ static bool resolve_all(cairn__cpu_fused *f, const cairn__fused *plan, int *stag
         for (int j = 0; j < from->operands; j++)
             in->operand[j] = resolve(plan, &from->operand[j], staged_in, address, context);
         if (from->store >= 0)
-            resolve_store(f, plan, from->store, in, address, context);
+            resolve_store(plan, from->store, in, address, context);
     }
     int registers = f->wide; /* spare ones are shared by all instructions */
     for (int i = 0; i < f->instructions; i++) {
@@ -218,9 +213,8 @@ cairn__cpu_fused *cairn__cpu_fused_new(const cairn__fused *plan, cairn__isa_leve
         f->instruction =
             cairn__alloc((size_t)plan->instructions, sizeof *f->instruction, status);
         f->staged = cairn__alloc((size_t)plan->accesses, sizeof *f->staged, status);
-        f->converted = cairn__alloc((size_t)plan->stores, sizeof *f->converted, status);
     }
-    bool good = f && f->instruction && f->staged && f->converted && staged_in &&
+    bool good = f && f->instruction && f->staged && staged_in &&
                 resolve_all(f, plan, staged_in, address, context, status);
     cairn__free(staged_in);
     if (good)
@@ -235,7 +229,6 @@ void cairn__cpu_fused_free(cairn__cpu_fused *f)
         return;
     cairn__free(f->instruction);
     cairn__free(f->staged);
-    cairn__free(f->converted);
     cairn__free(f);
 }
 
@@ -429,6 +422,9 @@ static void run_instruction(tile *t, const instruction *in, int index)
         break;
     }
     (in->narrow ? t->narrow : t->wide)[in->result] = out;
+    if (in->small)
+        (in->small_bool ? t->f->k->to_bool : t->f->k->to_u8)(
+            in->small + (in->narrow ? t->first_unit : t->first), out, n);
 }
 
 static void run_tile(tile *t)
@@ -448,12 +444,6 @@ static void run_tile(tile *t)
     }
     for (int i = 0; i < f->instructions; i++)
         run_instruction(t, &f->instruction[i], i);
-    for (int i = 0; i < f->n_converted; i++) {
-        const converted *c = &f->converted[i];
-        const float *from = c->narrow ? t->narrow[c->from] : t->wide[c->from];
-        int64_t first = c->narrow ? t->first_unit : t->first, n = c->narrow ? t->units : t->n;
-        (c->dtype == CAIRN_BOOL ? f->k->to_bool : f->k->to_u8)(c->to + first, from, n);
-    }
 }
 
 void cairn__cpu_fused_run(const cairn__cpu_fused *f, int64_t first, int64_t count,

@@ -1,7 +1,7 @@
 /* The order that sorts an axis: at.axis, at.list[0] descending. sort and top_k follow from it.
  *
- * The order is stable either way: equal elements stay as they were. NaN comes last, so that a sorted
- * axis begins with what can be compared. */
+ * The order is stable either way: equal elements stay as they were. NaN comes last, so that a
+ * sorted axis begins with what can be compared. */
 #include "graph/graph.h"
 
 cairn_tensor cairn_argsort(cairn_tensor x, int axis, bool descending)

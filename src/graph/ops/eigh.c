@@ -53,7 +53,7 @@ static void gradient(const cairn_node *n, cairn_tensor y, cairn_tensor dy, cairn
     dx[0] = cairn__lower_half(cairn_add(s, cairn_transpose_last(s)));
 }
 
-/* ---- Jacobi's method --------------------------------------------------------------------------------
+/* ---- Jacobi's method ----------------------------------------------------------------------------
  *
  * Slower than a reduction to tridiagonal form, and as exact as the arithmetic: what a reference
  * should be. Source: Golub and Van Loan 2013, section 8.5. */
@@ -163,7 +163,7 @@ static void decompose(const double *x, double *a, double *w, int64_t n)
     choose_signs(v, n);
 }
 
-/* A reference cannot report that memory is short: the result is NaN then, which nothing overlooks. */
+/* A reference cannot report that memory is short: the result is NaN then, which shows. */
 static void reference(const cairn_node *n, const cairn_shape *shapes, const double *const *in,
                       double *out)
 {

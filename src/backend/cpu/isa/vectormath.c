@@ -94,8 +94,9 @@ INLINE float sigmoid_one(float x)
 
 /* ---- logarithm and its kin -------------------------------------------------------------------------- */
 
-/* x = m 2^e with m in [sqrt(1/2), sqrt(2)); log x = log m + e ln 2. */
-INLINE float log_one(float x)
+/* log x for positive normal numbers: x = m 2^e with m in [sqrt(1/2), sqrt(2)), and
+ * log x = log m + e ln 2. */
+INLINE float log_normal(float x)
 {
     uint32_t b = bits(x);
     int32_t e = (int32_t)((b - 0x3f3504f3u) & 0xff800000u) >> 23;
@@ -109,8 +110,13 @@ INLINE float log_one(float x)
     p = p * m + 2.0000714765e-1f;
     p = p * m - 2.4999993993e-1f;
     p = p * m + 3.3333331174e-1f;
-    float y = m * z * p - 2.12194440e-4f * f - 0.5f * z + m + 0.693359375f * f;
-    y = x > 3.4e38f ? x : y;                /* infinity stays, and NaN below */
+    return m * z * p - 2.12194440e-4f * f - 0.5f * z + m + 0.693359375f * f;
+}
+
+INLINE float log_one(float x)
+{
+    float y = log_normal(x);
+    y = x > 3.4e38f ? x : y;                 /* infinity stays, and NaN below */
     y = x < 1.17549435e-38f ? -INFINITY : y; /* zero; denormals count as zero */
     return x < 0 || x != x ? NAN : y;
 }
@@ -124,9 +130,13 @@ INLINE float log1p_one(float x)
     return d == 0 ? x : y;
 }
 
+/* max(x, 0) + log(1 + exp(-|x|)). The exponential is within 0 .. 1, so none of the logarithm's special
+ * cases can occur; with them the compiler makes branches and no vector code. */
 INLINE float softplus_one(float x)
 {
-    return (x > 0 ? x : x != x ? x : 0) + log1p_one(exp_one(-fabsf(x)));
+    float e = exp_one(-fabsf(x)), u = 1 + e, d = u - 1;
+    float y = log_normal(u) * (e / (d == 0 ? 1 : d));
+    return (x > 0 ? x : 0) + (d == 0 ? e : y);
 }
 
 /* ---- the others ----------------------------------------------------------------------------------------- */

@@ -1,0 +1,130 @@
+/* A method with its options and its data: see session.h. */
+#include "cli/session.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "data/data.h"
+#include "train/config.h"
+
+/* config.toml says which method wrote it. */
+typedef struct run_section {
+    char method[CAIRN_TEXT_SIZE];
+} run_section;
+
+static const cairn_option run_table[] = {
+    CAIRN_OPT_TEXT(run_section, method, "", "the method of this run", ""),
+    CAIRN_OPT_END,
+};
+
+bool session_init(session *s, const char *method, cairn_status *status)
+{
+    s->method = cairn__method_find(method, status);
+    if (!s->method)
+        return false;
+    if (s->method->options_size > sizeof s->options)
+        return cairn__fail(status, CAIRN_ERR_STATE, "%s: %zu bytes of options, room for %zu", method,
+                           s->method->options_size, sizeof s->options);
+    for (const cairn__method_section *m = s->method->sections; m->name; m++)
+        cairn_options_defaults(m->table, s->options.bytes + m->offset);
+    s->data = cairn_data_defaults();
+    s->train = cairn_train_defaults();
+    if (s->method->train_defaults)
+        s->method->train_defaults(&s->train);
+    return true;
+}
+
+bool session_sections(session *s, cli_call *call)
+{
+    for (const cairn__method_section *m = s->method->sections; m->name; m++)
+        if (!cli_add_section(call, m->name, m->table, s->options.bytes + m->offset))
+            return false;
+    return cli_add_section(call, "data", cairn__data_table, &s->data) &&
+           cli_add_section(call, "train", cairn_train_table, &s->train);
+}
+
+bool session_set(session *s, const char *name, const char *value, cairn_status *status)
+{
+    cli_call call = {.words = 0};
+    session_sections(s, &call);
+    for (const cli_section *section = call.sections; section->name; section++)
+        if (cairn_option_find(section->table, name))
+            return cairn_options_set(section->table, section->options, name, value, status);
+    return cairn__fail(status, CAIRN_ERR_NAME, "unknown option '%s' of %s", name, s->method->name);
+}
+
+cairn_dataset *session_data(session *s, cairn_status *status)
+{
+    static const char standard[] = "/usr/share/datasets/fashion-mnist";
+    if (!*s->data.data && access(standard, R_OK) == 0)
+        snprintf(s->data.data, sizeof s->data.data, "%s", standard);
+    if (!*s->data.data) {
+        cairn__fail(status, CAIRN_ERR_VALUE, "--data is missing: a directory of IDX files, or a CSV "
+                                             "file (Debian's package dataset-fashion-mnist is used "
+                                             "where it is installed)");
+        return NULL;
+    }
+    cairn_dataset *data = cairn_dataset_open(s->data.data, &s->data, status);
+    if (data && s->method->check && !s->method->check(s->options.bytes, data, status)) {
+        cairn_dataset_free(data);
+        return NULL;
+    }
+    return data;
+}
+
+cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, const char *directory,
+                               const char *title, bool resume, cairn_config_section *sections,
+                               cairn_status *status)
+{
+    static run_section head;
+    cairn_problem problem;
+    int n = 0;
+    snprintf(head.method, sizeof head.method, "%s", s->method->name);
+    sections[n++] = (cairn_config_section){"run", run_table, &head};
+    for (const cairn__method_section *m = s->method->sections; m->name; m++)
+        sections[n++] = (cairn_config_section){m->name, m->table, s->options.bytes + m->offset};
+    sections[n++] = (cairn_config_section){"data", cairn__data_table, &s->data};
+    sections[n] = (cairn_config_section){NULL, NULL, NULL};
+    s->method->problem(s->options.bytes, &problem);
+    cairn_train_setup setup = {.problem = &problem,
+                               .data = data,
+                               .options = &s->train,
+                               .directory = directory,
+                               .resume = resume,
+                               .sections = sections,
+                               .title = title};
+    return cairn_trainer_new(&setup, status);
+}
+
+bool session_read_config(session *s, const char *path, cairn_status *status)
+{
+    cairn__config_target targets[CLI_SECTIONS];
+    run_section head;
+    int n = 0;
+    targets[n++] = (cairn__config_target){"run", run_table, &head};
+    for (const cairn__method_section *m = s->method->sections; m->name; m++)
+        targets[n++] = (cairn__config_target){m->name, m->table, s->options.bytes + m->offset};
+    targets[n++] = (cairn__config_target){"data", cairn__data_table, &s->data};
+    targets[n++] = (cairn__config_target){"train", cairn_train_table, &s->train};
+    targets[n] = (cairn__config_target){NULL, NULL, NULL};
+    return cairn__config_read(path, targets, status);
+}
+
+bool session_read(session *s, const char *directory, cairn_status *status)
+{
+    char path[CAIRN_TEXT_SIZE + 32], method[CAIRN_TEXT_SIZE];
+    snprintf(path, sizeof path, "%s/config.toml", directory);
+    return cairn__config_peek(path, "run", "method", method, status) &&
+           session_init(s, method, status) && session_read_config(s, path, status);
+}
+
+void session_default_directory(const char *method, char text[CAIRN_TEXT_SIZE])
+{
+    time_t now = time(NULL);
+    struct tm parts;
+    char stamp[32];
+    localtime_r(&now, &parts);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &parts);
+    snprintf(text, CAIRN_TEXT_SIZE, "runs/%s-%s", method, stamp);
+}

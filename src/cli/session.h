@@ -1,0 +1,49 @@
+/* What train, resume, eval and reproduce share: a method with its options, its data, and the loop
+ * around a trainer. */
+#ifndef CAIRN_SRC_CLI_SESSION_H
+#define CAIRN_SRC_CLI_SESSION_H
+
+#include "cli/cli.h"
+
+enum { SESSION_OPTIONS = 16384 };
+
+/* One method with all options of a run. */
+typedef struct session {
+    const cairn__method *method;
+    union {
+        char bytes[SESSION_OPTIONS];
+        double alignment;
+    } options; /* the method's struct */
+    cairn_data_options data;
+    cairn_train_options train;
+} session;
+
+/* Fills a session with a method's defaults. Errors: CAIRN_ERR_NAME for an unknown method. */
+bool session_init(session *s, const char *method, cairn_status *status);
+
+/* Adds the session's sections to a call: the method's, "data" and "train". */
+bool session_sections(session *s, cli_call *call);
+
+/* Sets one option, whichever section it is in. */
+bool session_set(session *s, const char *name, const char *value, cairn_status *status);
+
+/* Opens the data of the session, and lets the method check its options against it. Without --data
+ * the place of Debian's data sets is tried. The caller frees the data set. */
+cairn_dataset *session_data(session *s, cairn_status *status);
+
+/* A trainer for the session in `directory`; `title` names it. `sections` must have room for
+ * CLI_SECTIONS and live as long as the trainer. */
+cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, const char *directory,
+                               const char *title, bool resume, cairn_config_section *sections,
+                               cairn_status *status);
+
+/* Reads a file of options into the session: a run's config.toml, or what --save-config wrote. */
+bool session_read_config(session *s, const char *path, cairn_status *status);
+
+/* Reads config.toml of a run: the method first, then its options. */
+bool session_read(session *s, const char *directory, cairn_status *status);
+
+/* "runs/locoprop-20260131-120000" in `text`. */
+void session_default_directory(const char *method, char text[CAIRN_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,37 @@
+/* Experiments behind claims: trainings that are kept, so that a reproduction can be interrupted and
+ * resumed, and a search that spends the same on every competitor. */
+#ifndef CAIRN_SRC_EXPERIMENT_H
+#define CAIRN_SRC_EXPERIMENT_H
+
+#include "methods/method.h"
+
+enum { CAIRN__CURVE = 256 };
+
+/* What is kept of one training. A training that broke down has failed set and losses infinite. */
+typedef struct cairn__outcome {
+    bool failed;
+    double train, test; /* final losses */
+    double seconds;     /* in steps */
+    int64_t steps;
+    int points; /* of the curve of train losses, one an evaluation */
+    int64_t step[CAIRN__CURVE], examples[CAIRN__CURVE];
+    double second[CAIRN__CURVE], loss[CAIRN__CURVE];
+} cairn__outcome;
+
+/* Trainings with one file of results, DIRECTORY/results.jsonl. */
+typedef struct cairn__experiment {
+    const cairn__reproduction *r;
+    int done, planned; /* trainings, for the progress */
+} cairn__experiment;
+
+/* The training described by `key`, which must name everything it depends on: from the file if it was
+ * run before, else run now. False with an error, CAIRN_ERR_INTERRUPTED when r->stop was set. */
+bool cairn__experiment_train(cairn__experiment *e, const char *key, const cairn_problem *problem,
+                             const cairn_train_options *options, cairn__outcome *outcome,
+                             cairn_status *status);
+
+/* The first time (in seconds of steps) at which the curve is at or below `loss`, interpolated; NaN if
+ * never. */
+double cairn__outcome_time_to(const cairn__outcome *o, double loss);
+
+#endif
