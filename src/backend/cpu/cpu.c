@@ -36,7 +36,7 @@ static bool device_read(cairn_device *device, const void *memory, size_t offset,
     return true;
 }
 
-/* ---- programs --------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 typedef struct prepared {
     const cairn__plan *plan;

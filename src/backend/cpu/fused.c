@@ -5,8 +5,8 @@
  *                      store   f32 results are computed in place; others are converted behind
  *                              their instruction, since a later one may take the register
  *
- * A tile is TILE elements, or as many whole rows as fit. With one row in a tile a value for each row
- * is a plain number; with several it is spread over a wide register before use. */
+ * A tile is TILE elements, or as many whole rows as fit. With one row in a tile a value for each
+ * row is a plain number; with several it is spread over a wide register before use. */
 #include "backend/cpu/fused.h"
 
 #include <string.h>
@@ -68,7 +68,7 @@ struct cairn__cpu_fused {
     int instructions, n_staged;
 };
 
-/* ---- resolving ------------------------------------------------------------------------------------ */
+/* ---- resolving ------------------------------------------------------------------------------- */
 
 static const struct {
     const cairn_op *op;
@@ -149,8 +149,8 @@ static void stage(cairn__cpu_fused *f, const cairn__fused *plan, int *staged_in,
     }
 }
 
-/* Operands of wide instructions that hold one value a row need room to be spread, unless a tile is a
- * single row. So do numbers where a kernel takes arrays only. */
+/* Operands of wide instructions that hold one value a row need room to be spread, unless a tile is
+ * a single row. So do numbers where a kernel takes arrays only. */
 static void reserve_spare(cairn__cpu_fused *f, instruction *in)
 {
     for (int j = 0; j < in->operands; j++)
@@ -257,7 +257,7 @@ int64_t cairn__cpu_fused_piece(const cairn__cpu_fused *f)
     return tiles * f->tile_units;
 }
 
-/* ---- staging ---------------------------------------------------------------------------------------- */
+/* ---- staging --------------------------------------------------------------------------------- */
 
 static void convert(const cairn__vectormath *k, float *out, cairn_dtype dtype, const void *from,
                     int64_t first, int64_t n)
@@ -325,7 +325,7 @@ static void pick(const cairn__vectormath *k, float *out, const cairn__access *a,
     }
 }
 
-/* ---- running ------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 typedef struct tile {
     const cairn__cpu_fused *f;

@@ -28,7 +28,7 @@ static double fused_cost(const cairn__step *step)
     return 0.1 * step->bytes + 0.2 * step->flops;
 }
 
-/* ---- element-wise programs -------------------------------------------------------------------------- */
+/* ---- element-wise programs ------------------------------------------------------------------- */
 
 typedef struct fused_state {
     cairn__cpu_fused *fused;
@@ -70,10 +70,11 @@ bool cairn__cpu_prepare_fused(const cairn__cpu_context *c, const cairn__step *st
     return true;
 }
 
-/* ---- products ------------------------------------------------------------------------------------------
+/* ---- products -----------------------------------------------------------------------------------
  *
  * The epilogue runs on each chunk right behind the product, while the chunk is in cache. A product
- * that only the epilogue reads is not written to memory at all: chunks go to the thread's scratch. */
+ * that only the epilogue reads is not written to memory at all: chunks go to the thread's
+ * scratch. */
 
 typedef struct product_state {
     cairn__matmul *matmul;
@@ -222,7 +223,7 @@ bool cairn__cpu_prepare_product(const cairn__cpu_context *c, const cairn__step *
     return true;
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------------ */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 typedef struct copy_state {
     const char *from;
