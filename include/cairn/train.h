@@ -29,7 +29,8 @@
 extern "C" {
 #endif
 
-/* ---- problems -------------------------------------------------------------------------------- */
+/* ---- problems -----------------------------------------------------------------------------------
+ */
 
 struct cairn_trainer;
 struct cairn_report;
@@ -64,7 +65,8 @@ typedef struct cairn_problem {
                    cairn_status *status);
 } cairn_problem;
 
-/* ---- options --------------------------------------------------------------------------------- */
+/* ---- options
+ * --------------------------------------------------------------------------------------- */
 
 /* Rewinding needs a run directory. It goes back to the last checkpoint that was due (not one that
  * cairn_trainer_interrupt() wrote, so that an interruption changes nothing), and ends as STOP does
@@ -78,23 +80,24 @@ typedef enum cairn_bad_loss {
 enum { CAIRN_MOST_REWINDS = 10 };
 
 typedef struct cairn_train_options {
-    int64_t seed;             /* of initial values, orders and random operations */
-    int64_t batch;            /* examples in a step */
-    cairn_span length;        /* of the run */
-    double seconds;           /* ends the run after so much time in steps; 0: no such limit */
-    cairn_span evaluate;      /* between evaluations */
-    int64_t evaluate_items;   /* of each split at most; 0: all */
-    cairn_span checkpoint;    /* between checkpoints; 0: only at the end */
-    int64_t log_every;        /* steps */
-    int bad_loss;             /* cairn_bad_loss: a loss that is not finite, or a spike */
-    double spike_factor;      /* a spike is above this times the median of 100 losses; 0: none */
-    int64_t threads;          /* 0: one for each core */
+    int64_t seed;           /* of initial values, orders and random operations */
+    int64_t batch;          /* examples in a step */
+    cairn_span length;      /* of the run */
+    double seconds;         /* ends the run after so much time in steps; 0: no such limit */
+    cairn_span evaluate;    /* between evaluations */
+    int64_t evaluate_items; /* of each split at most; 0: all */
+    cairn_span checkpoint;  /* between checkpoints; 0: only at the end */
+    int64_t log_every;      /* steps */
+    int bad_loss;           /* cairn_bad_loss: a loss that is not finite, or a spike */
+    double spike_factor;    /* a spike is above this times the median of 100 losses; 0: none */
+    int64_t threads;        /* 0: one for each core */
 } cairn_train_options;
 
 CAIRN_API extern const cairn_option cairn_train_table[];
 CAIRN_API cairn_train_options cairn_train_defaults(void);
 
-/* ---- trainers -------------------------------------------------------------------------------- */
+/* ---- trainers
+ * ----------------------------------------------------------------------------------------- */
 
 typedef struct cairn_trainer cairn_trainer;
 
@@ -112,29 +115,28 @@ typedef struct cairn_config_section {
 } cairn_config_section;
 
 typedef struct cairn_train_setup {
-    const cairn_problem *problem;       /* copied; its user pointer is borrowed */
-    const cairn_dataset *data;          /* borrowed */
-    const cairn_train_options *options; /* copied */
-    const char *directory;              /* of the run, made if missing; NULL: nothing on disk */
-    bool resume;                        /* continue the run in the directory */
+    const cairn_problem *problem;         /* copied; its user pointer is borrowed */
+    const cairn_dataset *data;            /* borrowed */
+    const cairn_train_options *options;   /* copied */
+    const char *directory;                /* of the run, made if missing; NULL: nothing on disk */
+    bool resume;                          /* continue the run in the directory */
     const cairn_config_section *sections; /* beside [train]; borrowed until the trainer is freed */
-    const char *title; /* of the report, and in the index; copied */
+    const char *title;                    /* of the report, and in the index; copied */
 } cairn_train_setup;
 
 /* Builds and compiles, and reads the checkpoint when resuming (a run that was killed before its
- * first one starts again). The caller owns the trainer.
- * Errors: those of building and compiling; CAIRN_ERR_FILE with the path and the reason;
- * CAIRN_ERR_STATE when the directory holds a run and `resume` is false, or none and it is true, or
- * another process trains there; CAIRN_ERR_VALUE when seed or batch are not those of the run;
- * CAIRN_ERR_FORMAT, CAIRN_ERR_SHAPE and CAIRN_ERR_NAME for a checkpoint that does not fit. Nothing
- * is left half made. */
+ * first one starts again). The caller owns the trainer. Errors: those of building and compiling;
+ * CAIRN_ERR_FILE with the path and the reason; CAIRN_ERR_STATE when the directory holds a run and
+ * `resume` is false, or none and it is true, or another process trains there; CAIRN_ERR_VALUE when
+ * seed or batch are not those of the run; CAIRN_ERR_FORMAT, CAIRN_ERR_SHAPE and CAIRN_ERR_NAME for
+ * a checkpoint that does not fit. Nothing is left half made. */
 CAIRN_API cairn_trainer *cairn_trainer_new(const cairn_train_setup *setup, cairn_status *status);
 CAIRN_API void cairn_trainer_free(cairn_trainer *t);
 
 /* Trains for about `seconds` (0: one step). True while there is more to do; false at the end or
  * with an error. At the end the final evaluation, checkpoint, model and report have been written.
- * An error ends the run as failed and is given again by every later call.
- * Errors: CAIRN_ERR_NUMERIC for a bad loss, CAIRN_ERR_FILE, CAIRN_ERR_MEMORY. */
+ * An error ends the run as failed and is given again by every later call. Errors: CAIRN_ERR_NUMERIC
+ * for a bad loss, CAIRN_ERR_FILE, CAIRN_ERR_MEMORY. */
 CAIRN_API bool cairn_trainer_advance(cairn_trainer *t, double seconds, cairn_status *status);
 
 /* Writes a checkpoint now and marks the run as interrupted: what the program does on Ctrl-C,
@@ -142,8 +144,7 @@ CAIRN_API bool cairn_trainer_advance(cairn_trainer *t, double seconds, cairn_sta
  * handlers. */
 CAIRN_API bool cairn_trainer_interrupt(cairn_trainer *t, cairn_status *status);
 
-/* Writes the run's report.html now, with the problem's own sections. Nothing without a
- * directory. */
+/* Writes the run's report.html now, with the problem's own sections. Nothing without a directory. */
 CAIRN_API bool cairn_trainer_report(cairn_trainer *t, cairn_status *status);
 
 /* Where it stands. seconds: spent in steps, without evaluation. remaining: estimate from the median
@@ -172,11 +173,12 @@ CAIRN_API cairn_history cairn_trainer_history(const cairn_trainer *t, const char
 CAIRN_API cairn_graph *cairn_trainer_graph(cairn_trainer *t);
 CAIRN_API const cairn_dataset *cairn_trainer_data(const cairn_trainer *t);
 
-/* ---- checkpoints ----------------------------------------------------------------------------- */
+/* ---- checkpoints
+ * -------------------------------------------------------------------------------------- */
 
 /* Writes all variables of a graph, or the trainable ones only, to a safetensors file, whole or not
- * at all. metadata: name and text in turn, NULL-terminated, or NULL.
- * Errors: CAIRN_ERR_FILE, CAIRN_ERR_MEMORY. */
+ * at all. metadata: name and text in turn, NULL-terminated, or NULL. Errors: CAIRN_ERR_FILE,
+ * CAIRN_ERR_MEMORY. */
 CAIRN_API bool cairn_graph_save(const cairn_graph *graph, const char *path, bool trainable_only,
                                 const char *const *metadata, cairn_status *status);
 
@@ -186,7 +188,8 @@ CAIRN_API bool cairn_graph_save(const cairn_graph *graph, const char *path, bool
  * a trainable variable that the file lacks: then no variable was changed. */
 CAIRN_API bool cairn_graph_load(cairn_graph *graph, const char *path, cairn_status *status);
 
-/* ---- the index of runs ----------------------------------------------------------------------- */
+/* ---- the index of runs
+ * -------------------------------------------------------------------------------- */
 
 typedef struct cairn_run_entry {
     char directory[CAIRN_TEXT_SIZE], title[256], state[32], started[32];

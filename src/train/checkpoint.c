@@ -23,7 +23,8 @@
 
 static const char losses_name[] = "cairn/recent_losses";
 
-/* ---- metadata: every key once ---------------------------------------------------------------- */
+/* ---- metadata: every key once
+ * -------------------------------------------------------------------- */
 
 /* What a checkpoint says beside its arrays. */
 typedef struct record {
@@ -104,7 +105,8 @@ static bool read_record(const cairn_safetensors *file, const char *path, record 
     return true;
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing
+ * -------------------------------------------------------------------------------------- */
 
 static bool write_state(const cairn_trainer *t, const char *path, bool due, cairn_status *status)
 {
@@ -163,7 +165,8 @@ bool cairn__checkpoint_write(cairn_trainer *t, bool due, cairn_status *status)
            keep_as_due(t, state, kept, status);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------- */
 
 static bool same_run(const cairn_trainer *t, const record *r, const char *path,
                      cairn_status *status)

@@ -35,7 +35,9 @@ static bool add_value(cairn__text *out, const char *section, const cairn_option 
     cairn_option_text(row, options, text, sizeof text);
     switch (row->kind) {
     case CAIRN_OPTION_REAL:
-        /* TOML wants a digit on both sides of a point, and "%g" gives no point without them. */
+        /* "2" would be an integer in TOML, and "-0" would lose its sign as one. */
+        cairn__text_add(out, "%s%s", text, text[strspn(text, "-0123456789")] ? "" : ".0");
+        return true;
     case CAIRN_OPTION_COUNT:
     case CAIRN_OPTION_FLAG: cairn__text_add(out, "%s", text); return true;
     case CAIRN_OPTION_CHOICE:

@@ -37,7 +37,8 @@ static bool exists(const cairn_trainer *t, const char *name)
     return lstat(cairn__run_path(t, name, path), &info) == 0;
 }
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making
+ * --------------------------------------------------------------------------------------- */
 
 /* run.json is the last file that a start makes, so a directory with it or a checkpoint holds a run.
  */
@@ -84,24 +85,21 @@ bool cairn__directory_lock(cairn_trainer *t, cairn_status *status)
         return false;
     t->owned = true;
     /* Another process may have started between our first look and the lock. */
-    return cairn__directory_check(t, status) &&
-           (t->resumed || cairn__log_cut(&t->log, 0, status));
+    return cairn__directory_check(t, status) && (t->resumed || cairn__log_cut(&t->log, 0, status));
 }
 
 static bool write_config(const cairn_trainer *t, cairn_status *status)
 {
     char path[CAIRN__PATH_SIZE];
-    const cairn_config_section own[] = {{"train", cairn_train_table, &t->options},
-                                        {NULL, NULL, NULL}};
+    const cairn_config_section own[] = {{"train", cairn_train_table, &t->options}, {NULL}};
     cairn__text text = {.status = status};
     cairn__config_head(&text, cairn__isa_name(cairn__isa()));
     cairn__config_text(&text, own, status);
     if (t->sections)
         cairn__config_text(&text, t->sections, status);
     cairn__bytes piece = {text.data, text.length};
-    bool good = !text.failed &&
-                cairn__write_file_atomically(cairn__run_path(t, "config.toml", path), &piece, 1,
-                                             status);
+    bool good = !text.failed && cairn__write_file_atomically(
+                                    cairn__run_path(t, "config.toml", path), &piece, 1, status);
     cairn__free(text.data);
     return good;
 }
@@ -139,7 +137,8 @@ bool cairn__directory_begin(cairn_trainer *t, cairn_status *status)
     return t->events != NULL;
 }
 
-/* ---- undoing --------------------------------------------------------------------------------- */
+/* ---- undoing
+ * -------------------------------------------------------------------------------------- */
 
 static void remove_made_directories(cairn_trainer *t)
 {
@@ -164,7 +163,8 @@ void cairn__directory_undo(cairn_trainer *t)
     remove_made_directories(t);
 }
 
-/* ---- lines and events ------------------------------------------------------------------------ */
+/* ---- lines and events
+ * ----------------------------------------------------------------------------- */
 
 bool cairn__record_event(cairn_trainer *t, const cairn__log_entry *entry, cairn_status *status)
 {
@@ -176,7 +176,8 @@ bool cairn__record_event(cairn_trainer *t, const cairn__log_entry *entry, cairn_
     return cairn__log_write(&t->log, entry, status);
 }
 
-/* ---- run.json -------------------------------------------------------------------------------- */
+/* ---- run.json
+ * ------------------------------------------------------------------------------------- */
 
 static void add_text(cairn__text *out, const char *key, const char *value)
 {
@@ -239,9 +240,8 @@ bool cairn__run_json_write(const cairn_trainer *t, cairn_status *status)
         return cairn_ok(status);
     add_run(&text, t);
     cairn__bytes piece = {text.data, text.length};
-    bool good =
-        !text.failed && cairn__write_file_atomically(cairn__run_path(t, "run.json", path), &piece,
-                                                     1, status);
+    bool good = !text.failed && cairn__write_file_atomically(cairn__run_path(t, "run.json", path),
+                                                             &piece, 1, status);
     cairn__free(text.data);
     return good;
 }

@@ -11,7 +11,8 @@
 
 static const char *const split_names[] = {"train", "test"};
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making
+ * --------------------------------------------------------------------------------------- */
 
 /* Every output of the graph must give one f32 an example. */
 static bool choose_outputs(cairn_trainer *t, cairn__evaluator *e, const char *split,
@@ -67,7 +68,8 @@ void cairn__evaluator_free(cairn__evaluator *e)
     *e = (cairn__evaluator){0};
 }
 
-/* ---- running --------------------------------------------------------------------------------- */
+/* ---- running
+ * -------------------------------------------------------------------------------------- */
 
 static bool add_batch(cairn_trainer *t, cairn__evaluator *e, const cairn_batch *batch, int64_t rows,
                       double *sums, cairn_status *status)

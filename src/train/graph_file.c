@@ -5,7 +5,8 @@
 #include "graph/graph.h"
 #include "train/graph_file.h"
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing
+ * -------------------------------------------------------------------------------------- */
 
 static cairn_data_type stored_type(cairn_dtype dtype)
 {
@@ -20,10 +21,8 @@ static cairn_data_type stored_type(cairn_dtype dtype)
 static bool copy_out(const cairn_variable *v, cairn_field *field, cairn_status *status)
 {
     void *data = cairn__alloc(v->bytes, 1, status);
-    *field = (cairn_field){.name = v->name,
-                           .type = stored_type(v->dtype),
-                           .rank = v->shape.rank,
-                           .data = data};
+    *field = (cairn_field){
+        .name = v->name, .type = stored_type(v->dtype), .rank = v->shape.rank, .data = data};
     memcpy(field->shape, v->shape.size, (size_t)v->shape.rank * sizeof *field->shape);
     return data && cairn_variable_read(v, data, v->bytes, status);
 }
@@ -54,7 +53,8 @@ bool cairn_graph_save(const cairn_graph *graph, const char *path, bool trainable
     return cairn__graph_write(graph, path, trainable_only, NULL, metadata, status);
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------- */
 
 static const char *field_shape(const cairn_field *field, char text[CAIRN_SHAPE_TEXT])
 {

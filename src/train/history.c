@@ -22,8 +22,7 @@ static cairn__track *add(cairn__tracks *tracks, const char *name, cairn_status *
 {
     if (tracks->n == tracks->capacity) {
         int capacity = 2 * tracks->capacity + 8;
-        cairn__track *list =
-            cairn__resize(tracks->list, (size_t)capacity, sizeof *list, status);
+        cairn__track *list = cairn__resize(tracks->list, (size_t)capacity, sizeof *list, status);
         tracks->list = list ? list : tracks->list;
         cairn_figure *figures =
             cairn__resize(tracks->figures, (size_t)capacity, sizeof *figures, status);

@@ -73,15 +73,14 @@ static bool put(sqlite3_stmt *insert, const cairn__found_run *run)
 static bool compare(sqlite3 *db, cairn__run_list *list)
 {
     sqlite3_stmt *select = NULL, *insert = NULL, *mark = NULL;
-    bool good =
-        sqlite3_prepare_v2(db,
-                           "SELECT title, state, started, loss, seconds, steps FROM runs"
-                           " WHERE directory = ? AND changed = ? AND bytes = ?",
-                           -1, &select, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,1)", -1,
-                           &insert, NULL) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "UPDATE runs SET seen = 1 WHERE directory = ?", -1, &mark, NULL) ==
-            SQLITE_OK;
+    bool good = sqlite3_prepare_v2(db,
+                                   "SELECT title, state, started, loss, seconds, steps FROM runs"
+                                   " WHERE directory = ? AND changed = ? AND bytes = ?",
+                                   -1, &select, NULL) == SQLITE_OK &&
+                sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,1)",
+                                   -1, &insert, NULL) == SQLITE_OK &&
+                sqlite3_prepare_v2(db, "UPDATE runs SET seen = 1 WHERE directory = ?", -1, &mark,
+                                   NULL) == SQLITE_OK;
     for (int64_t i = 0; good && i < list->n; i++) {
         cairn__found_run *run = &list->found[i];
         good = look_up(select, run);

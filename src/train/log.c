@@ -14,7 +14,8 @@
 /* Our lines are far shorter; a longer one is skipped. */
 enum { LONGEST_LINE = 1 << 17 };
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening
+ * -------------------------------------------------------------------------------------- */
 
 bool cairn__log_open(cairn__log_file *log, const char *path, cairn_status *status)
 {
@@ -75,7 +76,8 @@ bool cairn__log_sync(cairn__log_file *log, cairn_status *status)
     return fdatasync(log->file) == 0 || cairn__fail_errno(status, log->path, "sync");
 }
 
-/* ---- writing --------------------------------------------------------------------------------- */
+/* ---- writing
+ * -------------------------------------------------------------------------------------- */
 
 static void add_figures(cairn__text *line, const cairn__log_entry *entry)
 {
@@ -133,7 +135,8 @@ bool cairn__log_write(cairn__log_file *log, const cairn__log_entry *entry, cairn
     return ftruncate(log->file, log->length) == 0 && false;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------- */
 
 static int64_t whole(const json_t *object, const char *key, int64_t absent)
 {
@@ -149,13 +152,13 @@ static double real(const json_t *value)
 static bool visit_line(json_t *object, cairn__log_visitor *visit, void *user, cairn_status *status)
 {
     cairn_figure figures[4 * CAIRN__MOST_OUTPUTS];
-    cairn__log_entry entry = {
-        .event = json_string_value(json_object_get(object, "event")),
-        .at = {whole(object, "step", -1), whole(object, "epoch", 0), whole(object, "examples", 0),
-               real(json_object_get(object, "seconds"))},
-        .to = whole(object, "to", -1),
-        .message = json_string_value(json_object_get(object, "message")),
-        .figures = figures};
+    cairn__log_entry entry = {.event = json_string_value(json_object_get(object, "event")),
+                              .at = {whole(object, "step", -1), whole(object, "epoch", 0),
+                                     whole(object, "examples", 0),
+                                     real(json_object_get(object, "seconds"))},
+                              .to = whole(object, "to", -1),
+                              .message = json_string_value(json_object_get(object, "message")),
+                              .figures = figures};
     if (!entry.event || entry.at.step < 0)
         return true;
     const char *name;

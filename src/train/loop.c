@@ -15,7 +15,8 @@ static bool over(const cairn_trainer *t)
            (t->options.seconds > 0 && t->at.seconds >= t->options.seconds);
 }
 
-/* ---- one step -------------------------------------------------------------------------------- */
+/* ---- one step
+ * ------------------------------------------------------------------------------------- */
 
 static void feed(const cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
                  cairn_status *status)
@@ -55,7 +56,8 @@ static void train(cairn_trainer *t, cairn_status *status)
     t->at.step++;
 }
 
-/* ---- after it -------------------------------------------------------------------------------- */
+/* ---- after it
+ * ------------------------------------------------------------------------------------- */
 
 static void log_step(cairn_trainer *t, cairn_status *status)
 {
@@ -139,7 +141,8 @@ static void iterate(cairn_trainer *t, cairn_status *status)
         write_checkpoint(t, status);
 }
 
-/* ---- beginning and end ----------------------------------------------------------------------- */
+/* ---- beginning and end
+ * ---------------------------------------------------------------------------- */
 
 static void mark(cairn_trainer *t, cairn__run_state state, const char *event, const char *message,
                  cairn_status *status)
@@ -151,11 +154,16 @@ static void mark(cairn_trainer *t, cairn__run_state state, const char *event, co
     cairn__run_json_write(t, status);
 }
 
-/* The reader of the directory learns why; that this may fail too must not hide the first error. */
+/* Log and run.json say why; that this may fail too must not hide the first error. */
 static bool fail(cairn_trainer *t, cairn_status *status)
 {
-    if (t->state != CAIRN__RUN_FAILED)
-        mark(t, CAIRN__RUN_FAILED, "failed", t->error.message, &(cairn_status){CAIRN_OK, {0}});
+    const cairn__log_entry entry = {
+        .event = "failed", .at = t->at, .to = -1, .message = t->error.message};
+    if (t->state != CAIRN__RUN_FAILED) {
+        t->state = CAIRN__RUN_FAILED;
+        cairn__record_event(t, &entry, NULL);
+        cairn__run_json_write(t, NULL);
+    }
     return cairn__fail(status, t->error.code, "%s", t->error.message);
 }
 

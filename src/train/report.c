@@ -5,7 +5,8 @@
 
 #include "train/train.h"
 
-/* ---- curves ---------------------------------------------------------------------------------- */
+/* ---- curves
+ * --------------------------------------------------------------------------------------- */
 
 /* "loss" of "test/loss": figures of one name share a chart. */
 static const char *base_name(const char *figure)
@@ -68,7 +69,8 @@ static bool add_curves(cairn_report *r, const cairn_trainer *t, cairn_status *st
     return true;
 }
 
-/* ---- the rest -------------------------------------------------------------------------------- */
+/* ---- the rest
+ * ------------------------------------------------------------------------------------- */
 
 static void add_facts(cairn_report *r, const cairn_trainer *t)
 {

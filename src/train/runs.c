@@ -11,7 +11,8 @@
 
 enum { DEEPEST = 4 };
 
-/* ---- looking --------------------------------------------------------------------------------- */
+/* ---- looking
+ * -------------------------------------------------------------------------------------- */
 
 static bool add(cairn__run_list *list, const char *directory, const struct stat *info,
                 cairn_status *status)
@@ -26,16 +27,16 @@ static bool add(cairn__run_list *list, const char *directory, const struct stat 
         list->capacity = capacity;
     }
     cairn__found_run *f = &list->found[list->n];
-    *f = (cairn__found_run){.changed = (int64_t)info->st_mtim.tv_sec * 1000000000 +
-                                       info->st_mtim.tv_nsec,
+    *f = (cairn__found_run){.changed =
+                                (int64_t)info->st_mtim.tv_sec * 1000000000 + info->st_mtim.tv_nsec,
                             .bytes = info->st_size};
     snprintf(f->entry.directory, sizeof f->entry.directory, "%s", directory);
     list->n++;
     return true;
 }
 
-/* A directory that cannot be read, or whose path is too long, holds nothing that could be
- * listed. */
+/* A directory that cannot be read, or whose path is too long, holds nothing that could be listed.
+ */
 static bool look(cairn__run_list *list, const char *directory, int depth, cairn_status *status)
 {
     char path[CAIRN_TEXT_SIZE];
@@ -56,7 +57,8 @@ static bool look(cairn__run_list *list, const char *directory, int depth, cairn_
     return good;
 }
 
-/* ---- reading --------------------------------------------------------------------------------- */
+/* ---- reading
+ * -------------------------------------------------------------------------------------- */
 
 void cairn__found_run_read(cairn__found_run *run)
 {

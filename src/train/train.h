@@ -25,7 +25,8 @@ typedef struct cairn__place {
     double seconds;                /* spent in them, with the wait for their batches */
 } cairn__place;
 
-/* ---- history.c ------------------------------------------------------------------------------- */
+/* ---- history.c ----------------------------------------------------------------------------------
+ */
 
 typedef struct cairn__track {
     const char *name;
@@ -48,7 +49,8 @@ void cairn__tracks_cut(cairn__tracks *tracks, int64_t last_step); /* forgets wha
 const cairn__track *cairn__tracks_find(const cairn__tracks *tracks, const char *name);
 void cairn__tracks_free(cairn__tracks *tracks);
 
-/* ---- log.c --------------------------------------------------------------------------------------
+/* ---- log.c
+ * ---------------------------------------------------------------------------------------
  *
  *     {"event":"step","step":10,"epoch":0,"examples":640,"seconds":0.01,"figures":{"loss":2.3}}
  *
@@ -72,7 +74,7 @@ typedef struct cairn__log_file {
 typedef struct cairn__log_entry {
     const char *event;
     cairn__place at;
-    int64_t to; /* -1: none */
+    int64_t to;          /* -1: none */
     const char *message; /* or NULL */
     const cairn_figure *figures;
     int n;
@@ -95,7 +97,8 @@ typedef bool cairn__log_visitor(const cairn__log_entry *entry, void *user, cairn
 bool cairn__log_read(const char *path, int64_t length, cairn__log_visitor *visit, void *user,
                      cairn_status *status);
 
-/* ---- judge.c --------------------------------------------------------------------------------- */
+/* ---- judge.c ------------------------------------------------------------------------------------
+ */
 
 enum { CAIRN__JUDGE_WINDOW = 100 };
 
@@ -115,7 +118,8 @@ void cairn__judge_keep(cairn__judge *judge, double loss);
 int cairn__judge_window(const cairn__judge *judge, double out[CAIRN__JUDGE_WINDOW]);
 void cairn__judge_restore(cairn__judge *judge, const double *losses, int n);
 
-/* ---- the trainer ----------------------------------------------------------------------------- */
+/* ---- the trainer --------------------------------------------------------------------------------
+ */
 
 #define CAIRN__RUN_STATES(X)                                                                       \
     X(RUNNING, "running")                                                                          \
@@ -156,7 +160,7 @@ struct cairn_trainer {
     cairn_graph *graph, *evaluation_graph;
     cairn_program *step, *evaluation, *refresh; /* the last two may be NULL */
     cairn_loader *loader;
-    cairn__evaluator splits[2]; /* train and test */
+    cairn__evaluator splits[2];               /* train and test */
     const char *outputs[CAIRN__MOST_OUTPUTS]; /* scalars of a step */
     int n_outputs;
     size_t x_bytes, label_bytes; /* of a batch */
@@ -172,7 +176,7 @@ struct cairn_trainer {
     int64_t evaluated, checkpointed; /* the step of the last one, or -1 */
     int64_t rewinds;                 /* in a row, without a checkpoint that was due */
     cairn__run_state state;
-    cairn_status error; /* sticky */
+    cairn_status error;              /* sticky */
     double times[CAIRN__STEP_TIMES]; /* of the last steps, a ring */
     int64_t timed;                   /* steps of this process */
 
@@ -185,7 +189,8 @@ struct cairn_trainer {
     cairn_events *events;
 };
 
-/* ---- directory.c ----------------------------------------------------------------------------- */
+/* ---- directory.c --------------------------------------------------------------------------------
+ */
 
 /* The path of a file of the run, in `path`, which is also returned. */
 enum { CAIRN__PATH_SIZE = CAIRN_TEXT_SIZE + 64 };
@@ -208,7 +213,8 @@ bool cairn__run_json_read(const char *path, cairn_run_entry *entry, cairn_status
 /* A line in the log and its figures as events; nothing without a directory. */
 bool cairn__record_event(cairn_trainer *t, const cairn__log_entry *entry, cairn_status *status);
 
-/* ---- evaluate.c ------------------------------------------------------------------------------ */
+/* ---- evaluate.c ---------------------------------------------------------------------------------
+ */
 
 bool cairn__evaluator_new(cairn_trainer *t, cairn_split split, cairn_status *status);
 void cairn__evaluator_free(cairn__evaluator *e);
@@ -216,7 +222,8 @@ void cairn__evaluator_free(cairn__evaluator *e);
 /* Evaluates both splits; the figures go into tracks and log. */
 bool cairn__evaluate_now(cairn_trainer *t, cairn_status *status);
 
-/* ---- checkpoint.c ---------------------------------------------------------------------------- */
+/* ---- checkpoint.c -------------------------------------------------------------------------------
+ */
 
 /* due: by the options, so that a bad loss may return to it. */
 bool cairn__checkpoint_write(cairn_trainer *t, bool due, cairn_status *status);
@@ -228,7 +235,8 @@ bool cairn__checkpoint_resume(cairn_trainer *t, cairn_status *status);
 /* Back to the last checkpoint that was due, but for the place in the data. */
 bool cairn__checkpoint_rewind(cairn_trainer *t, cairn_status *status);
 
-/* ---- report.c -------------------------------------------------------------------------------- */
+/* ---- report.c -----------------------------------------------------------------------------------
+ */
 
 bool cairn__train_report(cairn_trainer *t, bool last, cairn_status *status);
 

@@ -8,7 +8,8 @@
 #include "graph/graph.h"
 #include "train/train.h"
 
-/* ---- what was given -------------------------------------------------------------------------- */
+/* ---- what was given
+ * ------------------------------------------------------------------------------- */
 
 static bool take_setup(cairn_trainer *t, const cairn_train_setup *setup, cairn_status *status)
 {
@@ -37,7 +38,8 @@ static bool take_setup(cairn_trainer *t, const cairn_train_setup *setup, cairn_s
     return cairn__options_check(cairn_train_table, &t->options, status);
 }
 
-/* ---- data ------------------------------------------------------------------------------------ */
+/* ---- data
+ * ----------------------------------------------------------------------------------------- */
 
 static bool make_loader(cairn_trainer *t, cairn_status *status)
 {
@@ -67,7 +69,8 @@ static bool resolve_spans(cairn_trainer *t, cairn_status *status)
     return true;
 }
 
-/* ---- graphs and programs --------------------------------------------------------------------- */
+/* ---- graphs and programs
+ * -------------------------------------------------------------------------- */
 
 /* The data must supply what the graph asks for. */
 static bool check_inputs(const cairn_trainer *t, const cairn_graph *g, cairn_status *status)
@@ -83,15 +86,15 @@ static bool check_inputs(const cairn_trainer *t, const cairn_graph *g, cairn_sta
                                "input '%s' is not fed from the data, which has x and label",
                                (const char *)n->at.data);
         if (label && !t->labels)
-            return cairn__fail(status, CAIRN_ERR_NAME, "the problem needs labels, and the data has "
-                                                       "none");
+            return cairn__fail(status, CAIRN_ERR_NAME,
+                               "the problem needs labels, and the data has "
+                               "none");
         size_t bytes = (size_t)cairn_shape_count(n->shape) * sizeof(float);
         if (n->dtype != (x ? CAIRN_F32 : CAIRN_I32) || bytes != (x ? t->x_bytes : t->label_bytes))
-            return cairn__fail(status, CAIRN_ERR_SHAPE,
-                               "input '%s' is %s %s, the data gives %s of %zu elements",
-                               x ? "x" : "label", cairn_dtype_name(n->dtype),
-                               cairn_shape_text(n->shape, shape), x ? "f32" : "i32",
-                               (x ? t->x_bytes : t->label_bytes) / sizeof(float));
+            return cairn__fail(
+                status, CAIRN_ERR_SHAPE, "input '%s' is %s %s, the data gives %s of %zu elements",
+                x ? "x" : "label", cairn_dtype_name(n->dtype), cairn_shape_text(n->shape, shape),
+                x ? "f32" : "i32", (x ? t->x_bytes : t->label_bytes) / sizeof(float));
     }
     return true;
 }
@@ -108,8 +111,8 @@ static bool choose_outputs(cairn_trainer *t, cairn_status *status)
         loss = loss || strcmp(g->outputs[i].name, "loss") == 0;
         t->outputs[t->n_outputs++] = g->outputs[i].name;
     }
-    return loss || cairn__fail(status, CAIRN_ERR_NAME,
-                               "the problem has no scalar output called 'loss'");
+    return loss ||
+           cairn__fail(status, CAIRN_ERR_NAME, "the problem has no scalar output called 'loss'");
 }
 
 static bool make_step(cairn_trainer *t, cairn_status *status)
@@ -134,13 +137,13 @@ static bool make_evaluation(cairn_trainer *t, cairn_status *status)
     t->problem.build_evaluation(t->problem.user, t->evaluation_graph, &t->build);
     if (!check_inputs(t, t->evaluation_graph, status))
         return false;
-    t->evaluation =
-        cairn_compile_outputs(t->evaluation_graph, cairn_cpu(), NULL, 0, false, status);
+    t->evaluation = cairn_compile_outputs(t->evaluation_graph, cairn_cpu(), NULL, 0, false, status);
     return t->evaluation && cairn__evaluator_new(t, CAIRN_SPLIT_TRAIN, status) &&
            cairn__evaluator_new(t, CAIRN_SPLIT_TEST, status);
 }
 
-/* ---- making ---------------------------------------------------------------------------------- */
+/* ---- making
+ * --------------------------------------------------------------------------------------- */
 
 /* What can fail for reasons of the caller's comes before the first file is made. */
 static bool start(cairn_trainer *t, const cairn_train_setup *setup, cairn_status *status)
@@ -190,7 +193,8 @@ void cairn_trainer_free(cairn_trainer *t)
     cairn__free(t);
 }
 
-/* ---- asking ---------------------------------------------------------------------------------- */
+/* ---- asking
+ * --------------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {

@@ -1,5 +1,5 @@
-/* Runs that are interrupted, killed or broken: resumed, they end with the bits of one that was
- * not. */
+/* Runs that are interrupted, killed or broken: resumed, they end with the bits of one that was not.
+ */
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -50,7 +50,8 @@ TEST(a_run_leaves_its_files)
     cairn_dataset_free(f.data);
 }
 
-/* ---- interruptions --------------------------------------------------------------------------- */
+/* ---- interruptions
+ * -------------------------------------------------------------------------------- */
 
 static sample_weights train_with_interruptions(cairn_train_setup *setup, int each)
 {
@@ -116,7 +117,8 @@ TEST(histories_survive_a_resume)
     cairn_dataset_free(f.data);
 }
 
-/* ---- kills ----------------------------------------------------------------------------------- */
+/* ---- kills
+ * ---------------------------------------------------------------------------------------- */
 
 /* A child that trains, slowly enough to be hit at any place. */
 static void train_in_child(cairn_train_setup *setup)
@@ -174,7 +176,8 @@ TEST(killed_at_random_and_resumed_equals_uninterrupted)
     cairn_dataset_free(f.data);
 }
 
-/* ---- bad losses ------------------------------------------------------------------------------ */
+/* ---- bad losses
+ * ----------------------------------------------------------------------------------- */
 
 TEST(a_bad_loss_stops_the_run)
 {

@@ -21,8 +21,8 @@ typedef struct sample_user {
     const char *marker;   /* the loss is not a number in a batch with a first feature above 90 */
 } sample_user;
 
-/* n points as CSV, the third part of them for the test split; `odd` (or -1) gets a feature of
- * 99. */
+/* n points as CSV, the third part of them for the test split; `odd` (or -1) gets a feature of 99.
+ */
 static inline cairn_dataset *sample_points(int n, int odd)
 {
     cairn_status status = CAIRN_STATUS_INIT;

@@ -188,7 +188,8 @@ TEST(what_does_not_fit_is_refused_with_a_reason)
     cairn_dataset_free(few);
 }
 
-/* ---- refreshes ------------------------------------------------------------------------------- */
+/* ---- refreshes
+ * ------------------------------------------------------------------------------------ */
 
 /* `count` is the number of refreshes, and `last` the first feature of the batch of the last one. */
 static void build_with_refresh(const void *user, cairn_graph *g, const cairn_build *b)
@@ -223,7 +224,8 @@ TEST(refreshes_run_before_every_nth_step_on_its_batch)
     cairn_dataset_free(data);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------- */
+/* ---- memory
+ * --------------------------------------------------------------------------------------- */
 
 TEST(steps_without_a_log_line_allocate_nothing)
 {
