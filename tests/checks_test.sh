@@ -28,8 +28,8 @@ fresh()
 {
     rm -rf "$work/copy"
     mkdir "$work/copy"
-    (cd "$source" && tar cf - --exclude=venv include src tests/cli tests/meson.build tools bench docs \
-        Makefile meson.build meson_options.txt .ci) | tar xf - -C "$work/copy"
+    (cd "$source" && tar cf - --exclude=venv include src tests/cli tests/meson.build tools bench \
+        docs Makefile meson.build meson_options.txt .ci) | tar xf - -C "$work/copy"
     cd "$work/copy"
 }
 
