@@ -27,8 +27,8 @@ typedef struct cairn__gemm_kernels {
     void (*product)(const cairn__gemm_task *task, float *scratch);
 
     /* B copied once for all who compute pieces of C: floats that the copy takes (0: B is not worth
-     * it), the parts it may be made in, and one part of it. Of the task only b, its strides, N and K
-     * matter. The bits of C are the same with and without. */
+     * it), the parts it may be made in, and one part of it. Of the task only b, its strides, N and
+     * K matter. The bits of C are the same with and without. */
     int64_t (*packed_floats)(int64_t M, int64_t N, int64_t K);
     int64_t (*parts)(int64_t N);
     void (*pack)(const cairn__gemm_task *task, int64_t part, float *packed);

@@ -205,7 +205,8 @@ size_t cairn__matmul_scratch(const cairn__matmul *m)
 /* A single product that is cut, by our own kernel: pieces would each copy B. */
 static bool shares_packing(const cairn__matmul *m)
 {
-    return m->kernel == &cairn__matmul_packed && m->shape.batch == 1 && m->pieces > 1 && !m->swapped;
+    return m->kernel == &cairn__matmul_packed && m->shape.batch == 1 && m->pieces > 1 &&
+           !m->swapped;
 }
 
 size_t cairn__matmul_packed_bytes(const cairn__matmul *m)

@@ -52,8 +52,8 @@ int64_t cairn__matmul_parts(const cairn__matmul *m);
 void cairn__matmul_pack(const cairn__matmul *m, int64_t part, const float *b, float *packed);
 
 /* Computes one chunk. Chunks of one product may run at the same time, each with its own scratch;
- * two runs of the same chunk of one object may not. Allocates nothing. Does not read C. packed: what
- * was packed of B, or NULL, which costs time only. */
+ * two runs of the same chunk of one object may not. Allocates nothing. Does not read C. packed:
+ * what was packed of B, or NULL, which costs time only. */
 void cairn__matmul_run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
                        const float *packed, float *c, void *scratch);
 
