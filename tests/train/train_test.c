@@ -205,7 +205,7 @@ static void build_with_refresh(const void *user, cairn_graph *g, const cairn_bui
     cairn_output(count, "count");
 }
 
-TEST(refreshes_run_before_step_1_and_every_nth_on_its_batch)
+TEST(refreshes_run_before_step_one_and_every_nth_on_its_batch)
 {
     cairn_status status = CAIRN_STATUS_INIT;
     cairn_dataset *data = sample_points(200, -1);
@@ -216,8 +216,8 @@ TEST(refreshes_run_before_step_1_and_every_nth_on_its_batch)
     CHECK_OK(status);
     for (int step = 0; step < 8; step++) {
         CHECK(cairn_trainer_advance(t, 0, &status));
-        CHECK_NEAR(cairn_trainer_figure(t, "count"), step / 3 + 1 + (step > 0), 0);
-        CHECK((cairn_trainer_figure(t, "loss") == 0) == (step % 3 == 0 || step == 1));
+        CHECK_NEAR(cairn_trainer_figure(t, "count"), step ? step / 3 + 1 : 0, 0);
+        CHECK((cairn_trainer_figure(t, "loss") == 0) == (step == 1 || (step && step % 3 == 0)));
     }
     CHECK_OK(status);
     cairn_trainer_free(t);
