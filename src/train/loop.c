@@ -32,7 +32,7 @@ static const cairn_batch *next_batch(cairn_trainer *t, cairn_status *status)
     return batch ? batch : cairn_loader_next(t->loader, status); /* the next epoch's first */
 }
 
-/* Not before the first step, when nothing has been gathered yet; but after it, since a preconditioner
+/* Not before the first step, when nothing has been gathered yet; but after it: a preconditioner
  * of one batch is better than none. */
 static bool refreshes(const cairn_trainer *t)
 {
