@@ -82,7 +82,8 @@ static double measure(const cairn__matmul *m, double work, const float *a, const
     for (int64_t i = 0; i < repeats; i++)
 #pragma omp for schedule(dynamic)
         for (int64_t chunk = 0; chunk < cairn__matmul_chunks(m); chunk++)
-            cairn__matmul_run(m, chunk, a, b, c, scratch + bytes * (size_t)omp_get_thread_num());
+            cairn__matmul_run(m, chunk, a, b, NULL, c,
+                              scratch + bytes * (size_t)omp_get_thread_num());
     return (cairn__seconds() - start) / (double)repeats;
 }
 

@@ -30,7 +30,7 @@ static int operands(const cairn__sample *s, const cairn_op *op)
 int sampler_inputs(cairn_graph *g, const cairn__sample *sample, cairn_tensor *x)
 {
     for (int i = 0; i < CAIRN__SAMPLE_INPUTS; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "x%d", i);
         x[i] = cairn_input(g, name, dtype_of(sample->domain[i]), sample->shape[i]);
     }

@@ -11,7 +11,8 @@ int sampler_inputs(cairn_graph *g, const cairn__sample *sample, cairn_tensor *x)
 /* Elements for operand i from its domain, exactly representable in f32. The caller frees them. */
 double *sampler_draw(const cairn__sample *sample, int i, uint64_t seed);
 
-/* A leaf source for cairn__evaluate(): inputs "x0" .. are data[0] .., variables their first value. */
+/* A leaf source for cairn__evaluate(): inputs "x0" .. are data[0] .., variables their first
+ * value. */
 bool sampler_source(const cairn_node *leaf, double *out, void *data);
 
 /* How many samples an op has. */

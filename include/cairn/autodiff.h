@@ -32,9 +32,9 @@ CAIRN_API void cairn_gradients_from(cairn_tensor y, cairn_tensor dy, const cairn
  * x     n parameters
  * dx    n tensors f32 [B, shape of x[i]]
  *
- * Vectorised: where a parameter meets the batch, in a product, a broadcast or a gather, its gradient
- * keeps the batch axis instead of being summed over it. Errors (kept by the graph): CAIRN_ERR_STATE
- * when a parameter is used in another way; the sentence names the op. */
+ * Vectorised: where a parameter meets the batch, in a product, a broadcast or a gather, its
+ * gradient keeps the batch axis instead of being summed over it. Errors (kept by the graph):
+ * CAIRN_ERR_STATE when a parameter is used in another way; the sentence names the op. */
 CAIRN_API void cairn_per_example_gradients(cairn_tensor loss, const cairn_tensor *x, int n,
                                            cairn_tensor *dx);
 

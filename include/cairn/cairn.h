@@ -1,0 +1,19 @@
+/* Cairn: train, adapt and personalise models inside native programs.
+ *
+ * The headers in reading order; each stands alone and may be included by itself. */
+#ifndef CAIRN_CAIRN_H
+#define CAIRN_CAIRN_H
+
+#include "cairn/base.h"     /* status, options, messages, random numbers */
+#include "cairn/graph.h"    /* computations, described first and run later */
+#include "cairn/autodiff.h" /* derivatives as more of the graph */
+#include "cairn/compile.h"  /* from a graph to a program that runs */
+#include "cairn/nn.h"       /* layers and models */
+#include "cairn/loss.h"     /* objectives */
+#include "cairn/optim.h"    /* optimisers and schedules */
+#include "cairn/data.h"     /* from files to batches */
+#include "cairn/train.h"    /* the loop, checkpoints, runs */
+#include "cairn/report.h"   /* pages, charts, events */
+#include "cairn/locoprop.h" /* a method: local losses for each layer */
+
+#endif

@@ -30,8 +30,8 @@ CAIRN_API cairn_program *cairn_compile_outputs(cairn_graph *graph, cairn_device 
                                                const char *const *outputs, int n, bool updates,
                                                cairn_status *status);
 
-/* Compiles one named set of updates alone (cairn_assign_in()), without outputs. A loop runs it before
- * the steps in which the set is due; the count of cairn_step() stays as it is.
+/* Compiles one named set of updates alone (cairn_assign_in()), without outputs. A loop runs it
+ * before the steps in which the set is due; the count of cairn_step() stays as it is.
  * Errors: CAIRN_ERR_NAME when the graph assigns nothing in that set. */
 CAIRN_API cairn_program *cairn_compile_updates(cairn_graph *graph, cairn_device *device,
                                                const char *set, cairn_status *status);
@@ -49,7 +49,8 @@ CAIRN_API bool cairn_program_run(cairn_program *program, cairn_status *status);
 CAIRN_API bool cairn_program_fetch(const cairn_program *program, const char *output, void *data,
                                    size_t bytes, cairn_status *status);
 
-/* The name of output `index` (from 0), or NULL behind the last. Borrowed until the program is freed. */
+/* The name of output `index` (from 0), or NULL behind the last. Borrowed until the program is
+ * freed. */
 CAIRN_API const char *cairn_program_output(const cairn_program *program, int index);
 
 /* A scalar f32 or i32 output of the last run; NaN with an error. */

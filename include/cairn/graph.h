@@ -13,7 +13,8 @@
  *
  * A `cairn_tensor` is a symbolic value: a graph and a number. Passing it by value costs nothing and
  * it ends with its graph. Builder calls cannot fail one by one: the graph keeps the first error and
- * where it happened, later calls do nothing, and cairn_compile() or cairn_graph_status() reports it:
+ * where it happened, later calls do nothing, and cairn_compile() or cairn_graph_status() reports
+ * it:
  *
  *     encoder/layer2: matmul [1000,784] x [500,1000]: inner sizes 784 and 500 differ
  *
@@ -30,7 +31,7 @@
 extern "C" {
 #endif
 
-/* ---- 1. dtypes and shapes --------------------------------------------------------------------- */
+/* ---- 1. dtypes and shapes -------------------------------------------------------------------- */
 
 /* name, bytes of an element */
 #define CAIRN_DTYPES(X)                                                                            \
@@ -68,7 +69,7 @@ CAIRN_API bool cairn_shape_equal(cairn_shape a, cairn_shape b);
 enum { CAIRN_SHAPE_TEXT = CAIRN_MAX_RANK * 21 + 3 };
 CAIRN_API const char *cairn_shape_text(cairn_shape shape, char text[CAIRN_SHAPE_TEXT]);
 
-/* ---- 2. graphs, errors, scopes ---------------------------------------------------------------- */
+/* ---- 2. graphs, errors, scopes --------------------------------------------------------------- */
 
 typedef struct cairn_graph cairn_graph;
 typedef struct cairn_variable cairn_variable;
@@ -100,7 +101,7 @@ CAIRN_API void cairn_scope_pop(cairn_graph *graph);
 CAIRN_API cairn_shape cairn_tensor_shape(cairn_tensor x);
 CAIRN_API cairn_dtype cairn_tensor_dtype(cairn_tensor x);
 
-/* ---- 3. leaves -------------------------------------------------------------------------------- */
+/* ---- 3. leaves ------------------------------------------------------------------------------- */
 
 /* A value fed before each run, by name. */
 CAIRN_API cairn_tensor cairn_input(cairn_graph *graph, const char *name, cairn_dtype dtype,
@@ -151,12 +152,13 @@ CAIRN_API cairn_tensor cairn_iota(cairn_graph *graph, cairn_dtype dtype, cairn_s
                                   int axis);
 
 /* Fresh values in each step: uniform in [0, 1), standard normal, or 1 with the given probability
- * and else 0 (f32). They depend on the graph's seed, the scope and order of the call, and the step. */
+ * and else 0 (f32). They depend on the graph's seed, the scope and order of the call, and the
+ * step. */
 CAIRN_API cairn_tensor cairn_random_uniform(cairn_graph *graph, cairn_shape shape);
 CAIRN_API cairn_tensor cairn_random_normal(cairn_graph *graph, cairn_shape shape);
 CAIRN_API cairn_tensor cairn_random_bernoulli(cairn_tensor probability);
 
-/* ---- 4. element-wise operations ---------------------------------------------------------------- */
+/* ---- 4. element-wise operations -------------------------------------------------------------- */
 
 CAIRN_API cairn_tensor cairn_add(cairn_tensor a, cairn_tensor b);
 CAIRN_API cairn_tensor cairn_sub(cairn_tensor a, cairn_tensor b);
@@ -215,7 +217,7 @@ CAIRN_API cairn_tensor cairn_cast(cairn_tensor x, cairn_dtype dtype);
 /* The value itself, through which no gradient flows. */
 CAIRN_API cairn_tensor cairn_stop_gradient(cairn_tensor x);
 
-/* ---- 5. reductions ----------------------------------------------------------------------------- */
+/* ---- 5. reductions --------------------------------------------------------------------------- */
 
 /* Over the axes whose bits are set in `axes` (CAIRN_AXIS(0) | CAIRN_AXIS(2)), or all of them. With
  * `keep` a reduced axis stays, of size 1. Sums are cut into pieces fixed by the shape. */
@@ -238,7 +240,7 @@ CAIRN_API cairn_tensor cairn_mean(cairn_tensor x); /* of all elements, scalar */
 CAIRN_API cairn_tensor cairn_argmax(cairn_tensor x, int axis);
 CAIRN_API cairn_tensor cairn_argmin(cairn_tensor x, int axis);
 
-/* ---- 6. products and linear algebra ------------------------------------------------------------ */
+/* ---- 6. products and linear algebra ---------------------------------------------------------- */
 
 /* Products of the last two axes, [.., M, K] x [.., K, N] = [.., M, N]; the axes before them are a
  * batch and are broadcast. Vectors are not special: give them an axis of size 1. */
@@ -260,17 +262,19 @@ CAIRN_API cairn_tensor cairn_solve_positive(cairn_tensor x, cairn_tensor b);
 
 /* Symmetric eigendecomposition x = V diag(w) V^T of [.., n, n]: w [.., n] ascending, V [.., n, n]
  * with eigenvectors in its columns, the component of largest magnitude of each positive. Only the
- * lower half of x is read. The gradient needs distinct eigenvalues. Either of w and v may be NULL. */
+ * lower half of x is read. The gradient needs distinct eigenvalues. Either of w and v may be
+ * NULL. */
 CAIRN_API void cairn_eigh(cairn_tensor x, cairn_tensor *w, cairn_tensor *v);
 
 /* x^(-1/p) of symmetric positive semi-definite x [.., n, n], kept away from 0 by `epsilon`: by
- * eigendecomposition, eigenvalues below `epsilon` raised to it; or of x + epsilon I, by `iterations`
- * steps of the coupled Newton method (Higham 2008, section 7.3), which needs products only. */
+ * eigendecomposition, eigenvalues below `epsilon` raised to it; or of x + epsilon I, by
+ * `iterations` steps of the coupled Newton method (Higham 2008, section 7.3), which needs products
+ * only. */
 CAIRN_API cairn_tensor cairn_inverse_root(cairn_tensor x, int p, double epsilon);
 CAIRN_API cairn_tensor cairn_inverse_root_newton(cairn_tensor x, int p, double epsilon,
                                                  int iterations);
 
-/* ---- 7. moving data ---------------------------------------------------------------------------- */
+/* ---- 7. moving data -------------------------------------------------------------------------- */
 
 /* Same elements in the same order. One size may be -1: it follows from the others. */
 CAIRN_API cairn_tensor cairn_reshape(cairn_tensor x, cairn_shape shape);
@@ -298,7 +302,7 @@ CAIRN_API cairn_tensor cairn_pad(cairn_tensor x, int axis, int64_t before, int64
                                  double value);
 CAIRN_API cairn_tensor cairn_flip(cairn_tensor x, int axis);
 
-/* ---- 8. indexing and ordering ------------------------------------------------------------------- */
+/* ---- 8. indexing and ordering ---------------------------------------------------------------- */
 
 /* Entries of x along one axis, picked by indices (i32, any shape): the axis is replaced by the axes
  * of `indices`. An index outside 0 .. size-1 gives zeros. */
@@ -331,7 +335,7 @@ CAIRN_API cairn_tensor cairn_cumsum(cairn_tensor x, int axis, bool reverse, bool
  * zeros. indices: i32. */
 CAIRN_API cairn_tensor cairn_one_hot(cairn_tensor indices, int64_t depth);
 
-/* ---- 9. outputs and updates ---------------------------------------------------------------------- */
+/* ---- 9. outputs and updates ------------------------------------------------------------------ */
 
 /* Makes x readable after each run under `name` (without scope). */
 CAIRN_API void cairn_output(cairn_tensor x, const char *name);
@@ -346,7 +350,7 @@ CAIRN_API void cairn_assign(cairn_tensor variable, cairn_tensor value);
  * optimiser; "" is the set of cairn_assign(). Each set may assign a variable once. */
 CAIRN_API void cairn_assign_in(const char *set, cairn_tensor variable, cairn_tensor value);
 
-/* ---- 10. variables ------------------------------------------------------------------------------- */
+/* ---- 10. variables --------------------------------------------------------------------------- */
 
 /* The variables of a graph in the order of creation; borrowed, valid as long as the graph and no
  * variable is added. */

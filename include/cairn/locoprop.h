@@ -23,9 +23,12 @@
 extern "C" {
 #endif
 
-/* ---- local problems ------------------------------------------------------------------------------ */
+/* ---- local problems -------------------------------------------------------------------------- */
 
-typedef enum cairn_locoprop_loss { CAIRN_LOCOPROP_MATCHING, CAIRN_LOCOPROP_SQUARED } cairn_locoprop_loss;
+typedef enum cairn_locoprop_loss {
+    CAIRN_LOCOPROP_MATCHING,
+    CAIRN_LOCOPROP_SQUARED
+} cairn_locoprop_loss;
 
 /* What one layer minimises. Users may fill it with a target of their own. All tensors are taken as
  * constants: no gradient flows through them. */
@@ -43,8 +46,8 @@ typedef struct cairn_local_problem {
 CAIRN_API cairn_tensor cairn_local_value(const cairn_local_problem *p, cairn_tensor v,
                                          cairn_tensor bias);
 
-/* Its gradients at V, b, from the formulas dV = X^T D, db = column sums of D, with D = X V + b - A or
- * f(X V + b) - A, plus (V - W) / eta and (b - b0) / eta. db may be NULL. */
+/* Its gradients at V, b, from the formulas dV = X^T D, db = column sums of D, with D = X V + b - A
+ * or f(X V + b) - A, plus (V - W) / eta and (b - b0) / eta. db may be NULL. */
 CAIRN_API void cairn_local_gradient(const cairn_local_problem *p, cairn_tensor v,
                                     cairn_tensor bias, cairn_tensor *dv, cairn_tensor *db);
 
@@ -54,9 +57,12 @@ CAIRN_API void cairn_local_gradient(const cairn_local_problem *p, cairn_tensor v
 CAIRN_API void cairn_local_solution(const cairn_local_problem *p, cairn_tensor *v,
                                     cairn_tensor *bias);
 
-/* ---- the method ------------------------------------------------------------------------------------ */
+/* ---- the method ------------------------------------------------------------------------------ */
 
-typedef enum cairn_locoprop_solver { CAIRN_LOCOPROP_ITERATIVE, CAIRN_LOCOPROP_EXACT } cairn_locoprop_solver;
+typedef enum cairn_locoprop_solver {
+    CAIRN_LOCOPROP_ITERATIVE,
+    CAIRN_LOCOPROP_EXACT
+} cairn_locoprop_solver;
 
 typedef struct cairn_locoprop_options {
     int locoprop_loss;            /* cairn_locoprop_loss */
@@ -89,18 +95,19 @@ CAIRN_API cairn_locoprop_options cairn_locoprop_defaults(void);
  * loss     scalar, f32, the mean over the batch: E carries 1/B, which gamma is measured against
  * layers   n of them, none sharing a parameter with another
  * output   the activation of the last layer that the loss contains itself, such as sigmoid for
- *          binary cross-entropy from logits: its target is made with this one; NULL: the layer's own
+ *          binary cross-entropy from logits: its target is made with this one; NULL: the layer's
+ *          own
  * options  copied; NULL for the defaults
  * common   schedule of the local learning rate; clipping and decay are not used. NULL: constant
  *
- * State: that of the inner optimiser, kept from batch to batch. Trainable parameters that belong to no
- * layer are updated by the fallback optimiser with its defaults. A layer whose activation has no
+ * State: that of the inner optimiser, kept from batch to batch. Trainable parameters that belong to
+ * no layer are updated by the fallback optimiser with its defaults. A layer whose activation has no
  * matching loss uses the squared one, with a warning in the log.
- * With `diagnostics` the outputs "LAYER/local_before", "local_after" (objective at the first and the
- * last step), "moved" (||V - W|| / ||W||), "cosine" (of V - W and -dL/dW) and, where f is bounded,
- * "outside" (share of targets that f cannot reach), scalars.
- * Errors (kept by the graph): CAIRN_ERR_SHAPE when loss is not a scalar, CAIRN_ERR_VALUE for options
- * out of range or an exact solution of a matching loss. */
+ * With `diagnostics` the outputs "LAYER/local_before", "local_after" (objective at the first and
+ * the last step), "moved" (||V - W|| / ||W||), "cosine" (of V - W and -dL/dW) and, where f is
+ * bounded, "outside" (share of targets that f cannot reach), scalars.
+ * Errors (kept by the graph): CAIRN_ERR_SHAPE when loss is not a scalar, CAIRN_ERR_VALUE for
+ * options out of range or an exact solution of a matching loss. */
 CAIRN_API void cairn_locoprop(cairn_tensor loss, const cairn_dense *layers, int n,
                               const cairn_activation *output,
                               const cairn_locoprop_options *options,

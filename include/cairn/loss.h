@@ -17,7 +17,8 @@ CAIRN_API cairn_tensor cairn_binary_cross_entropy(cairn_tensor logits, cairn_ten
  * logits: f32 [B, classes]; labels: i32 [B]. Returns [B], in nats. */
 CAIRN_API cairn_tensor cairn_cross_entropy(cairn_tensor logits, cairn_tensor labels);
 
-/* The same with a distribution over classes: logsumexp(z) - sum of t z. targets: f32 [B, classes]. */
+/* The same with a distribution over classes: logsumexp(z) - sum of t z. targets: f32 [B,
+ * classes]. */
 CAIRN_API cairn_tensor cairn_soft_cross_entropy(cairn_tensor logits, cairn_tensor targets);
 
 /* Sum over the last axis of (y - t)^2. Returns [B]. */

@@ -1,6 +1,7 @@
 /* Cairn, nn: layers and models, built from the operations of graph.h.
  *
- * A layer creates its parameters under its name: "encoder1/weight" [in, out], "encoder1/bias" [out]. */
+ * A layer creates its parameters under its name: "encoder1/weight" [in, out], "encoder1/bias"
+ * [out]. */
 #ifndef CAIRN_NN_H
 #define CAIRN_NN_H
 
@@ -10,7 +11,7 @@
 extern "C" {
 #endif
 
-/* ---- activations -------------------------------------------------------------------------------- */
+/* ---- activations ----------------------------------------------------------------------------- */
 
 /* name, formula; k is the activation's parameter. A monotone one has a matching loss (loss.h). */
 #define CAIRN_ACTIVATIONS(X)                                                                       \
@@ -38,7 +39,7 @@ typedef enum cairn_activation_kind {
 
 typedef struct cairn_activation {
     cairn_activation_kind kind;
-    double k; /* slope, width or sharpness; 0 stands for the usual value: 0.01 for leaky_relu, else 1 */
+    double k; /* slope, width or sharpness; 0 is the usual value: 0.01 for leaky_relu, else 1 */
 } cairn_activation;
 
 /* Names for option tables, NULL-terminated, in the order of the enumeration. */
@@ -50,7 +51,7 @@ CAIRN_API cairn_tensor cairn_activate(cairn_tensor x, cairn_activation activatio
 CAIRN_API cairn_tensor cairn_softmax(cairn_tensor x, int axis);
 CAIRN_API cairn_tensor cairn_log_softmax(cairn_tensor x, int axis);
 
-/* ---- dense layers --------------------------------------------------------------------------------- */
+/* ---- dense layers ---------------------------------------------------------------------------- */
 
 /* A dense layer with all that layer-wise methods (LocoProp, K-FAC) need of it. */
 typedef struct cairn_dense {
@@ -79,7 +80,7 @@ CAIRN_API cairn_dense cairn_dense_layer(cairn_tensor x, const char *name,
 /* x weight + bias with default initial values: the short form. */
 CAIRN_API cairn_tensor cairn_linear(cairn_tensor x, int64_t units, const char *name);
 
-/* ---- multi-layer perceptrons ------------------------------------------------------------------------ */
+/* ---- multi-layer perceptrons ----------------------------------------------------------------- */
 
 enum { CAIRN_MLP_LAYERS = 64 };
 

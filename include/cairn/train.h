@@ -144,7 +144,7 @@ CAIRN_API bool cairn_trainer_advance(cairn_trainer *t, double seconds, cairn_sta
  * handlers. */
 CAIRN_API bool cairn_trainer_interrupt(cairn_trainer *t, cairn_status *status);
 
-/* Writes the run's report.html now, with the problem's own sections. Nothing without a directory. */
+/* Writes the run's report.html now, with the problem's own sections. Nothing without directory. */
 CAIRN_API bool cairn_trainer_report(cairn_trainer *t, cairn_status *status);
 
 /* Where it stands. seconds: spent in steps, without evaluation. remaining: estimate from the median

@@ -10,7 +10,7 @@
 #define CAIRN__MIN(a, b) ((a) < (b) ? (a) : (b))
 #define CAIRN__MAX(a, b) ((a) > (b) ? (a) : (b))
 
-/* ---- errors ----------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 /* The one place where errors are made: set a breakpoint here. Keeps an error that `status` already
  * holds. Always returns false, so that a function can end with `return cairn__fail(...)`. */
@@ -79,13 +79,13 @@ int cairn__edit_distance(const char *a, const char *b);
  * likely slip. */
 const char *cairn__nearest(const char *word, const char *const *names, size_t n);
 
-/* ---- options ------------------------------------------------------------------------------------ */
+/* ---- options --------------------------------------------------------------------------------- */
 
 /* Fails with CAIRN_ERR_VALUE when a number of the struct that `table` describes is out of its row's
  * range. Texts were checked when they were read, but a struct can also be filled by hand. */
 bool cairn__options_check(const cairn_option *table, const void *options, cairn_status *status);
 
-/* ---- files -------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Bytes that somebody else owns. */
 typedef struct cairn__bytes {
@@ -94,14 +94,14 @@ typedef struct cairn__bytes {
 } cairn__bytes;
 
 /* Makes `path` hold the n pieces one after the other, whole or not at all: they go to a new file in
- * the same directory (PATH.tmp-PID-K), which is synced and then renamed over `path`. On any failure,
- * a full disk included, the new file is removed and what was at `path` stays. After true, the content
- * survives a loss of power. A symbolic link at `path` is replaced, not followed.
+ * the same directory (PATH.tmp-PID-K), which is synced and then renamed over `path`. On any
+ * failure, a full disk included, the new file is removed and what was at `path` stays. After true,
+ * the content survives a loss of power. A symbolic link at `path` is replaced, not followed.
  * Errors: CAIRN_ERR_FILE. */
 bool cairn__write_file_atomically(const char *path, const cairn__bytes *pieces, size_t n,
                                   cairn_status *status);
 
-/* ---- time -------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 double cairn__seconds(void); /* monotonic */
 

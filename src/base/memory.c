@@ -84,7 +84,7 @@ void cairn__free(void *memory)
     free(memory);
 }
 
-/* ---- arenas ------------------------------------------------------------------------------------ */
+/* ---- arenas ---------------------------------------------------------------------------------- */
 
 typedef struct cairn__arena_block {
     struct cairn__arena_block *before;
@@ -129,13 +129,17 @@ void *cairn__arena_alloc(cairn__arena *arena, size_t n, size_t size, cairn_statu
 
 char *cairn__arena_text(cairn__arena *arena, cairn_status *status, const char *format, ...)
 {
+    /* Most texts are names: they fit here and are formatted once. */
+    char small[256];
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = vsnprintf(small, sizeof small, format, arguments);
     va_end(arguments);
     char *text = cairn__arena_alloc(arena, (size_t)length + 1, 1, status);
-    if (text)
+    if (text && (size_t)length < sizeof small)
+        memcpy(text, small, (size_t)length + 1);
+    else if (text)
         vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
     return text;

@@ -19,7 +19,7 @@ static const void *const_field(const cairn_option *row, const void *options)
     return (const char *)options + row->offset;
 }
 
-/* ---- spans: 500, 5ep, 20000ex, 10% ------------------------------------------------------------- */
+/* ---- spans: 500, 5ep, 20000ex, 10% ----------------------------------------------------------- */
 
 static const char *const units[] = {"", "ep", "ex", "%"};
 
@@ -50,7 +50,7 @@ int64_t cairn_span_steps(cairn_span span, int64_t total, int64_t steps_per_epoch
     return (int64_t)ceil(steps - 1e-9);
 }
 
-/* ---- defaults ---------------------------------------------------------------------------------- */
+/* ---- defaults -------------------------------------------------------------------------------- */
 
 static void set_default(const cairn_option *row, void *options)
 {
@@ -75,7 +75,7 @@ void cairn_options_defaults(const cairn_option *table, void *options)
         set_default(row, options);
 }
 
-/* ---- finding ----------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static bool same_name(const char *a, const char *b)
 {
@@ -107,7 +107,7 @@ static bool unknown(const cairn_option *table, const char *name, cairn_status *s
     return cairn__fail(status, CAIRN_ERR_NAME, "unknown option '%s'", name);
 }
 
-/* ---- reading values ---------------------------------------------------------------------------- */
+/* ---- reading values -------------------------------------------------------------------------- */
 
 static bool in_range(const cairn_option *row, double value)
 {
@@ -210,7 +210,7 @@ bool cairn_options_set(const cairn_option *table, void *options, const char *nam
     return false;
 }
 
-/* ---- writing values ---------------------------------------------------------------------------- */
+/* ---- writing values -------------------------------------------------------------------------- */
 
 /* The shortest text that reads back to the same double. */
 static int real_text(double value, char *text, size_t size)

@@ -1,5 +1,6 @@
 /* Philox4x32-10, and what is drawn from it on the host: initial values, orders, samples.
- * Source: Salmon, Moraes, Dror, Shaw 2011. The key is the seed; the counter is position and stream. */
+ * Source: Salmon, Moraes, Dror, Shaw 2011. The key is the seed; the counter is position and
+ * stream. */
 #include "base/base.h"
 #include "base/philox.h"
 

@@ -8,7 +8,7 @@
 
 static const double slice_seconds = 0.5; /* of one arm before the next has its turn */
 
-/* ---- progress ---------------------------------------------------------------------------------------------- */
+/* ---- progress -------------------------------------------------------------------------------- */
 
 static double fraction_done(const arm *a)
 {
@@ -53,7 +53,7 @@ static void show_progress(const cli_call *call, const arm *arms, int n)
     cairn__free(line.data);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static void print_json(const arm *a)
 {
@@ -97,7 +97,7 @@ static void print_table(const arm *arms, int n)
     printf("\n");
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static bool interrupt_all(arm *arms, int n, cairn_status *status)
 {
@@ -142,7 +142,7 @@ bool arms_train(const cli_call *call, arm *arms, int n, cairn_status *status)
     return true;
 }
 
-/* ---- the page --------------------------------------------------------------------------------------------------- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 static bool add_curves(cairn_report *report, const arm *arms, int n, const char *figure,
                        const char *title, cairn_status *status)

@@ -16,8 +16,8 @@ typedef struct arm {
     bool done;
 } arm;
 
-/* Trains all arms to their ends, or until Ctrl-C. data: borrowed. Prints progress and, at the end, a
- * table or JSON. Returns false with an error; CAIRN_ERR_INTERRUPTED after Ctrl-C. */
+/* Trains all arms to their ends, or until Ctrl-C. data: borrowed. Prints progress and, at the end,
+ * a table or JSON. Returns false with an error; CAIRN_ERR_INTERRUPTED after Ctrl-C. */
 bool arms_train(const cli_call *call, arm *arms, int n, cairn_status *status);
 
 /* Writes the page that compares the arms. */

@@ -1,4 +1,5 @@
-/* cairn bench step: how long a training step takes, and what surrounds it. Measures, never judges. */
+/* cairn bench step: how long a training step takes, and what surrounds it. Measures, never
+ * judges. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,8 +151,9 @@ const cli_command cli_bench = {
     .name = "bench",
     .arguments = "step",
     .summary = "measures a training step: time, compile time, memory",
-    .details = "Prints medians over rounds with the smallest and largest. bench/peers/run compares\n"
-               "the same steps with PyTorch's in one run.",
+    .details =
+        "Prints medians over rounds with the smallest and largest. bench/peers/run compares\n"
+        "the same steps with PyTorch's in one run.",
     .least = 1,
     .most = 1,
     .options = options,

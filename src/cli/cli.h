@@ -35,8 +35,8 @@ typedef struct cli_command {
     const char *details; /* paragraphs for the help, or NULL */
     int least, most;     /* words it takes */
 
-    /* Adds the sections of options; the first word of a call may decide about them (a method). NULL:
-     * the command has no options but --json and --quiet. false with an error. */
+    /* Adds the sections of options; the first word of a call may decide about them (a method).
+     * NULL: the command has no options but --json and --quiet. false with an error. */
     bool (*options)(cli_call *call, cairn_status *status);
 
     /* Does the work and returns true, or false with an error. */
@@ -49,7 +49,7 @@ typedef struct cli_command {
 
 extern const cli_command *const cli_commands[]; /* NULL-terminated */
 
-/* ---- reading a command line ---------------------------------------------------------------------- */
+/* ---- reading a command line ------------------------------------------------------------------ */
 
 /* Adds a section with its defaults. false when there are too many, which is our fault. */
 bool cli_add_section(cli_call *call, const char *name, const cairn_option *table, void *options);
@@ -60,7 +60,7 @@ bool cli_parse(cli_call *call, int count, char **arguments, cairn_status *status
 /* Reads the options once more, over values that came from a file. */
 bool cli_parse_again(cli_call *call, cairn_status *status);
 
-/* ---- help ------------------------------------------------------------------------------------------ */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 void cli_print_help(FILE *out);
 void cli_print_command(FILE *out, cli_call *call);
@@ -68,10 +68,11 @@ void cli_print_man(FILE *out);        /* the man page, in troff */
 void cli_print_completion(FILE *out); /* a bash completion script */
 void cli_print_reference(FILE *out);  /* the reference page, in Markdown */
 
-/* ---- talking to people -------------------------------------------------------------------------------- */
+/* ---- talking to people ----------------------------------------------------------------------- */
 
-/* A line of progress on standard error: rewritten in place at most ten times a second on a terminal,
- * otherwise a plain line at the first calls and then once a minute. Nothing when quiet. */
+/* A line of progress on standard error: rewritten in place at most ten times a second on a
+ * terminal, otherwise a plain line at the first calls and then once a minute. Nothing when
+ * quiet. */
 void cli_progress(const cli_call *call, const char *format, ...) CAIRN_PRINTF(2, 3);
 void cli_progress_end(const cli_call *call);
 
@@ -82,7 +83,7 @@ const char *cli_duration(double seconds);
 extern volatile int cli_interrupted;
 void cli_catch_interrupts(void);
 
-/* ---- JSON ------------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* One object of figures on one line of standard output: pairs of name and value, of which texts are
  * written with quotes. */

@@ -34,8 +34,9 @@ const cli_command cli_data = {
     .name = "data",
     .arguments = "info PATH",
     .summary = "shows what a directory or file of data holds",
-    .details = "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on), one IDX file,\n"
-               "or a CSV file, plain or with gzip.",
+    .details =
+        "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on), one IDX file,\n"
+        "or a CSV file, plain or with gzip.",
     .least = 2,
     .most = 2,
     .options = options,

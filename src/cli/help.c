@@ -57,8 +57,9 @@ void cli_print_help(FILE *out)
                  "usage: cairn COMMAND [ARGUMENTS] [OPTIONS]\n\ncommands:\n");
     for (const cli_command *const *c = cli_commands; *c; c++)
         fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
-    fprintf(out, "\n'cairn COMMAND --help' explains one, 'cairn train METHOD --help' a method with its "
-                 "options.\n'cairn --version' says what is built in.\n");
+    fprintf(out,
+            "\n'cairn COMMAND --help' explains one, 'cairn train METHOD --help' a method with its "
+            "options.\n'cairn --version' says what is built in.\n");
 }
 
 void cli_print_command(FILE *out, cli_call *call)
@@ -78,7 +79,7 @@ void cli_print_command(FILE *out, cli_call *call)
             "--json", "--quiet");
 }
 
-/* ---- all commands, each with the options of every method ------------------------------------------------ */
+/* ---- all commands, each with the options of every method ------------------------------------- */
 
 typedef void visit(FILE *out, cli_call *call, const char *title);
 
@@ -129,15 +130,17 @@ static void man_call(FILE *out, cli_call *call, const char *title)
 
 void cli_print_man(FILE *out)
 {
-    fprintf(out, ".TH CAIRN 1 \"\" \"cairn %s\"\n.SH NAME\ncairn \\- training methods for small, noisy, "
-                 "unlabelled or private data\n.SH SYNOPSIS\n.B cairn\n.I COMMAND\n[\\fIARGUMENTS\\fR] "
-                 "[\\fIOPTIONS\\fR]\n.SH COMMANDS\n",
+    fprintf(out,
+            ".TH CAIRN 1 \"\" \"cairn %s\"\n.SH NAME\ncairn \\- training methods for small, noisy, "
+            "unlabelled or private data\n.SH SYNOPSIS\n.B cairn\n.I COMMAND\n[\\fIARGUMENTS\\fR] "
+            "[\\fIOPTIONS\\fR]\n.SH COMMANDS\n",
             cairn_version());
     for_each_call(out, man_call);
-    fprintf(out, ".SH \"EXIT STATUS\"\n0 done; 1 the answer is no (a claim fails); 2 wrong input or "
-                 "usage; 130 interrupted, checkpoint written.\n"
-                 ".SH ENVIRONMENT\n.TP\n.B CAIRN_ISA\nbaseline, avx2 or avx512: the best instruction "
-                 "set to use\n.TP\n.B NO_COLOR\nhonoured: there are no colours\n");
+    fprintf(out,
+            ".SH \"EXIT STATUS\"\n0 done; 1 the answer is no (a claim fails); 2 wrong input or "
+            "usage; 130 interrupted, checkpoint written.\n"
+            ".SH ENVIRONMENT\n.TP\n.B CAIRN_ISA\nbaseline, avx2 or avx512: the best instruction "
+            "set to use\n.TP\n.B NO_COLOR\nhonoured: there are no colours\n");
 }
 
 static void completion_call(FILE *out, cli_call *call, const char *title)
@@ -190,11 +193,12 @@ static void reference_call(FILE *out, cli_call *call, const char *title)
 
 void cli_print_reference(FILE *out)
 {
-    fprintf(out, "# Commands and options\n\nMade by `cairn help reference` from the option tables.\n");
+    fprintf(out,
+            "# Commands and options\n\nMade by `cairn help reference` from the option tables.\n");
     for_each_call(out, reference_call);
 }
 
-/* ---- the command ---------------------------------------------------------------------------------------------- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static bool run(cli_call *call, cairn_status *status)
 {

@@ -1,5 +1,5 @@
-/* The program: finds the command, reads its options, runs it, and turns an error into a sentence and
- * an exit status (0 done, 1 the answer is no, 2 wrong input or usage, 130 interrupted). */
+/* The program: finds the command, reads its options, runs it, and turns an error into a sentence
+ * and an exit status (0 done, 1 the answer is no, 2 wrong input or usage, 130 interrupted). */
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>

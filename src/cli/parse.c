@@ -43,8 +43,9 @@ static bool unknown(const cli_call *call, const char *name, cairn_status *status
     if (nearest)
         return cairn__fail(status, CAIRN_ERR_NAME, "unknown option '--%s'; did you mean '--%s'?",
                            name, shown);
-    return cairn__fail(status, CAIRN_ERR_NAME, "unknown option '--%s'; 'cairn %s --help' lists them",
-                       name, call->command->name);
+    return cairn__fail(status, CAIRN_ERR_NAME,
+                       "unknown option '--%s'; 'cairn %s --help' lists them", name,
+                       call->command->name);
 }
 
 /* One option; `next` is the argument behind it, or NULL. Sets *used when that was its value. */
@@ -104,8 +105,8 @@ bool cli_parse(cli_call *call, int count, char **arguments, cairn_status *status
                 return false;
             ready = true;
         }
-        if (option ? !read_option(call, argument + 2, i + 1 < count ? arguments[i + 1] : NULL, &used,
-                                  status)
+        if (option ? !read_option(call, argument + 2, i + 1 < count ? arguments[i + 1] : NULL,
+                                  &used, status)
                    : !read_word(call, argument, status))
             return false;
         i += used;

@@ -1,4 +1,5 @@
-/* cairn reproduce METHOD: the experiment behind each claim, with a verdict computed from the numbers. */
+/* cairn reproduce METHOD: the experiment behind each claim, with a verdict computed from the
+ * numbers. */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -17,7 +18,8 @@ static const cairn_option table[] = {
     CAIRN_OPT_PATH(reproduce_options, out, "",
                    "directory of results and report; an interrupted experiment goes on there", ""),
     CAIRN_OPT_FLAG(reproduce_options, quick, false, "a reduced experiment, in minutes", ""),
-    CAIRN_OPT_COUNT(reproduce_options, seeds, 0, 0, 16, "fresh seeds; 0: as the experiment says", ""),
+    CAIRN_OPT_COUNT(reproduce_options, seeds, 0, 0, 16, "fresh seeds; 0: as the experiment says",
+                    ""),
     CAIRN_OPT_PATH(reproduce_options, markdown, "", "also write the figures to this file", ""),
     CAIRN_OPT_END,
 };
@@ -134,7 +136,8 @@ static bool reproduce(cli_call *call, const cairn_dataset *data, const char *out
 static bool run(cli_call *call, cairn_status *status)
 {
     char out[CAIRN_TEXT_SIZE];
-    snprintf(out, sizeof out, "runs/reproduce-%s%s", rep.method->name, values.quick ? "-quick" : "");
+    snprintf(out, sizeof out, "runs/reproduce-%s%s", rep.method->name,
+             values.quick ? "-quick" : "");
     if (*values.out)
         memcpy(out, values.out, sizeof out);
     else
@@ -154,8 +157,9 @@ const cli_command cli_reproduce = {
     .name = "reproduce",
     .arguments = "METHOD",
     .summary = "measures a method's published claims again, with a verdict for each",
-    .details = "Every competitor is tuned by the same number of trainings; the best setting is trained\n"
-               "again with fresh seeds. Interrupted, the same command goes on where it stopped.",
+    .details =
+        "Every competitor is tuned by the same number of trainings; the best setting is trained\n"
+        "again with fresh seeds. Interrupted, the same command goes on where it stopped.",
     .least = 1,
     .most = 1,
     .options = options,

@@ -24,8 +24,8 @@ bool session_init(session *s, const char *method, cairn_status *status)
     if (!s->method)
         return false;
     if (s->method->options_size > sizeof s->options)
-        return cairn__fail(status, CAIRN_ERR_STATE, "%s: %zu bytes of options, room for %zu", method,
-                           s->method->options_size, sizeof s->options);
+        return cairn__fail(status, CAIRN_ERR_STATE, "%s: %zu bytes of options, room for %zu",
+                           method, s->method->options_size, sizeof s->options);
     for (const cairn__method_section *m = s->method->sections; m->name; m++)
         cairn_options_defaults(m->table, s->options.bytes + m->offset);
     s->data = cairn_data_defaults();
@@ -60,9 +60,10 @@ cairn_dataset *session_data(session *s, cairn_status *status)
     if (!*s->data.data && access(standard, R_OK) == 0)
         snprintf(s->data.data, sizeof s->data.data, "%s", standard);
     if (!*s->data.data) {
-        cairn__fail(status, CAIRN_ERR_VALUE, "--data is missing: a directory of IDX files, or a CSV "
-                                             "file (Debian's package dataset-fashion-mnist is used "
-                                             "where it is installed)");
+        cairn__fail(status, CAIRN_ERR_VALUE,
+                    "--data is missing: a directory of IDX files, or a CSV "
+                    "file (Debian's package dataset-fashion-mnist is used "
+                    "where it is installed)");
         return NULL;
     }
     cairn_dataset *data = cairn_dataset_open(s->data.data, &s->data, status);

@@ -13,7 +13,8 @@ typedef struct run_options {
 } run_options;
 
 static const cairn_option table[] = {
-    CAIRN_OPT_PATH(run_options, out, "", "run directory; runs/METHOD-TIME where it is not given", ""),
+    CAIRN_OPT_PATH(run_options, out, "", "run directory; runs/METHOD-TIME where it is not given",
+                   ""),
     CAIRN_OPT_PATH(run_options, config, "", "TOML file of options; flags win over it", ""),
     CAIRN_OPT_PATH(run_options, save_config, "", "write the options to this file and stop", ""),
     CAIRN_OPT_TEXT(run_options, arms, "",
@@ -37,7 +38,7 @@ static bool options(cli_call *call, cairn_status *status)
            cli_add_section(call, "output", table, &run_values);
 }
 
-/* ---- arms ------------------------------------------------------------------------------------------------- */
+/* ---- arms ------------------------------------------------------------------------------------ */
 
 static bool set_options(session *s, char *list, cairn_status *status)
 {
@@ -100,7 +101,7 @@ static int read_arms(cairn_status *status)
     return n;
 }
 
-/* ---- planning ------------------------------------------------------------------------------------------------ */
+/* ---- planning -------------------------------------------------------------------------------- */
 
 static bool print_plan(const cli_call *call, const session *s, const cairn_dataset *data,
                        cairn_status *status)
@@ -138,7 +139,8 @@ static bool print_plan(const cli_call *call, const session *s, const cairn_datas
             cli_json_end(&out);
         } else {
             printf("parameters      %lld\nmemory          %.1f MiB for values and variables\n"
-                   "work            %.3g GFLOP a step\ntime            %.3g ms a step, %lld steps: %s\n",
+                   "work            %.3g GFLOP a step\ntime            %.3g ms a step, %lld steps: "
+                   "%s\n",
                    (long long)parameters, memory / 1048576, 1e-9 * cost.flops, 1e3 * step,
                    (long long)total, cli_duration(step * (double)total));
         }
@@ -148,7 +150,7 @@ static bool print_plan(const cli_call *call, const session *s, const cairn_datas
     return cairn_ok(status);
 }
 
-/* ---- training ------------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 static bool open_arms(int n, const cairn_dataset *data, const char *out, cairn_status *status)
 {
@@ -163,8 +165,12 @@ static bool open_arms(int n, const cairn_dataset *data, const char *out, cairn_s
         mkdir(out, 0777); /* a failure shows when the first arm makes its own */
     for (int i = 0; i < n; i++) {
         arm *a = &arms[i];
-        snprintf(a->directory, sizeof a->directory, "%.*s%s%.63s", CAIRN_TEXT_SIZE - 1, out, n > 1 ? "/" : "", a->name);
-        snprintf(title, sizeof title, "%s%s%.63s", a->session.method->name, n > 1 ? ": " : "", a->name);
+        char directory[sizeof a->directory];
+        snprintf(directory, sizeof directory, "%.*s%s%.63s", CAIRN_TEXT_SIZE - 1, out,
+                 n > 1 ? "/" : "", a->name);
+        memcpy(a->directory, directory, sizeof directory);
+        snprintf(title, sizeof title, "%s%s%.63s", a->session.method->name, n > 1 ? ": " : "",
+                 a->name);
         a->trainer = session_trainer(&a->session, data, a->directory, title, false, a->sections,
                                      status);
         if (!a->trainer)
@@ -244,9 +250,10 @@ const cli_command cli_train = {
     .name = "train",
     .arguments = "METHOD",
     .summary = "trains by a method on your own files",
-    .details = "The run directory gets config.toml, log.jsonl, TensorBoard events, a checkpoint, the\n"
-               "model (safetensors) and report.html. Ctrl-C ends with a checkpoint; 'cairn resume'\n"
-               "goes on to the same bits. Lengths: 500 (steps), 5ep, 20000ex, 10%.",
+    .details =
+        "The run directory gets config.toml, log.jsonl, TensorBoard events, a checkpoint, the\n"
+        "model (safetensors) and report.html. Ctrl-C ends with a checkpoint; 'cairn resume'\n"
+        "goes on to the same bits. Lengths: 500 (steps), 5ep, 20000ex, 10%.",
     .least = 1,
     .most = 1,
     .options = options,

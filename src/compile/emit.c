@@ -4,7 +4,7 @@
 
 #include "compile/group.h"
 
-/* ---- values ---------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static int32_t new_value(cairn__plan *p, const cairn_graph *g, int32_t node)
 {
@@ -63,7 +63,7 @@ static bool make_values(cairn__grouping *s)
     return true;
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------ */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 static bool same_access(const cairn__access *a, const cairn__access *b)
 {
@@ -127,7 +127,7 @@ static void emit_instruction(cairn__grouping *s, int32_t cluster, cairn__fused *
     f->instructions++;
 }
 
-/* ---- registers -------------------------------------------------------------------------------------------- */
+/* ---- registers ------------------------------------------------------------------------------- */
 
 enum { MOST_REGISTERS = 256 };
 
@@ -168,7 +168,7 @@ static void assign_registers(cairn__fused *f)
     }
 }
 
-/* ---- steps -------------------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 static double access_bytes(const cairn__plan *p, const cairn__fused *f)
 {

@@ -1,21 +1,21 @@
 /* Which nodes share a step.
  *
- * The graph is walked from the results to the leaves. A fusable node joins a cluster of its readers:
- * it lives in registers there, and goes to memory only for readers elsewhere. It must not join where
- * one of those leads back into the cluster, which would then wait for itself. A node that fits
- * nowhere starts a cluster. So the derivative of an activation lands with the backward pass that
- * needs it and not with the forward pass that could also compute it.
+ * The graph is walked from the results to the leaves. A fusable node joins a cluster of its
+ * readers: it lives in registers there, and goes to memory only for readers elsewhere. It must not
+ * join where one of those leads back into the cluster, which would then wait for itself. A node
+ * that fits nowhere starts a cluster. So the derivative of an activation lands with the backward
+ * pass that needs it and not with the forward pass that could also compute it.
  *
  *     rows x row elements        wide: x ── sub ── exp ─┬─────── div ──> y
  *     one value a row          narrow:  max ┘          sum ──────┘
  *
- * At the end a matrix product joins the cluster that alone reads it: the cluster becomes its epilogue
- * and runs on each piece of the product while that is in cache. */
+ * At the end a matrix product joins the cluster that alone reads it: the cluster becomes its
+ * epilogue and runs on each piece of the product while that is in cache. */
 #include "compile/group.h"
 
 enum { LONGEST_FUSED_ROW = 16384, MOST_MEMBERS = 48 };
 
-/* ---- kinds of nodes ------------------------------------------------------------------------------------ */
+/* ---- kinds of nodes -------------------------------------------------------------------------- */
 
 int64_t cairn__reduced_row(const cairn_graph *g, const cairn_node *n)
 {
@@ -73,7 +73,7 @@ bool cairn__live(const cairn__grouping *s, const cairn_node *n)
     return s->first_use[n->id] >= 0 || s->sink[n->id];
 }
 
-/* ---- uses ------------------------------------------------------------------------------------------------ */
+/* ---- uses ------------------------------------------------------------------------------------ */
 
 static bool add_use(cairn__grouping *s, int32_t node, int32_t reader, int operand, bool dense)
 {
@@ -117,11 +117,13 @@ static bool use_dense(cairn__grouping *s, const cairn_node *n)
         int32_t operand = n->input[i];
         cairn__view v = cairn__view_of(s->g, operand);
         cairn__access a = cairn__access_of(s->g, &v, 0);
-        bool in_order = a.kind == CAIRN__FULL && cairn_shape_count(v.shape) ==
-                                                     cairn_shape_count(s->g->nodes[v.source]->shape);
+        bool in_order =
+            a.kind == CAIRN__FULL &&
+            cairn_shape_count(v.shape) == cairn_shape_count(s->g->nodes[v.source]->shape);
         if (in_order && s->g->nodes[v.source]->op != &cairn__op_fill)
             operand = v.source;
-        else if (cairn__is_view(s->g->nodes[operand]) || s->g->nodes[operand]->op == &cairn__op_fill)
+        else if (cairn__is_view(s->g->nodes[operand]) ||
+                 s->g->nodes[operand]->op == &cairn__op_fill)
             s->material[operand] = true;
         if (!add_use(s, operand, n->id, i, true))
             return false;
@@ -129,7 +131,7 @@ static bool use_dense(cairn__grouping *s, const cairn_node *n)
     return true;
 }
 
-/* ---- joining ---------------------------------------------------------------------------------------------- */
+/* ---- joining --------------------------------------------------------------------------------- */
 
 /* Where a node would stand in a cluster. */
 typedef enum role { NO_ROLE, WIDE_ROLE, NARROW_ROLE } role;
@@ -213,8 +215,8 @@ static int push_unseen(cairn__grouping *s, int top, int32_t node)
     return top;
 }
 
-/* Whether a reader of `node` outside the cluster leads back into it: then the node must not join, or
- * the cluster would wait for itself. A cluster met on the way is passed through as a whole. */
+/* Whether a reader of `node` outside the cluster leads back into it: then the node must not join,
+ * or the cluster would wait for itself. A cluster met on the way is passed through as a whole. */
 static bool leads_back(cairn__grouping *s, int32_t node, int32_t cluster)
 {
     int top = 0;
@@ -270,8 +272,8 @@ static bool join(cairn__grouping *s, const cairn_node *n, int32_t cluster)
     return true;
 }
 
-/* The latest reader's cluster is tried first: where a forward and a backward pass both read a value,
- * only the forward one can take it in, and it is found at the end. */
+/* The latest reader's cluster is tried first: where a forward and a backward pass both read a
+ * value, only the forward one can take it in, and it is found at the end. */
 static bool try_join(cairn__grouping *s, const cairn_node *n)
 {
     for (int u = s->first_use[n->id]; u >= 0; u = s->uses[u].next) {
@@ -297,13 +299,13 @@ static bool start_cluster(cairn__grouping *s, const cairn_node *n)
         s->clusters_capacity = capacity;
     }
     int64_t row = cairn__reduced_row(s->g, n), count = cairn_shape_count(n->shape);
-    s->clusters[s->n_clusters] =
-        (cairn__cluster){.count = row ? count * row : count, .row = row, .product = -1, .last_member = -1};
+    s->clusters[s->n_clusters] = (cairn__cluster){
+        .count = row ? count * row : count, .row = row, .product = -1, .last_member = -1};
     add_member(s, s->n_clusters++, n->id, row != 0);
     return true;
 }
 
-/* ---- products ------------------------------------------------------------------------------------------------ */
+/* ---- products -------------------------------------------------------------------------------- */
 
 static void attach_product(cairn__grouping *s, const cairn_node *n)
 {
@@ -321,9 +323,10 @@ static void attach_product(cairn__grouping *s, const cairn_node *n)
     c->product = n->id;
 }
 
-/* ---- the pass -------------------------------------------------------------------------------------------------- */
+/* ---- the pass -------------------------------------------------------------------------------- */
 
-/* An output or update of a leaf, or of a view that is not a mere reshape, gets a copy of its own. */
+/* An output or update of a leaf, or of a view that is not a mere reshape, gets a copy of its
+ * own. */
 static int32_t sink_node(cairn__grouping *s, int32_t node)
 {
     cairn_graph *g = s->g;

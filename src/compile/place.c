@@ -1,8 +1,8 @@
 /* Places in one arena for all values that pass between steps.
  *
- * The largest value is placed first, each at the lowest offset where nothing needed at the same time
- * stands. A result may take the place of an operand that ends with the same step and is read element
- * by element. Some hundred values: comparing all pairs is cheap. */
+ * The largest value is placed first, each at the lowest offset where nothing needed at the same
+ * time stands. A result may take the place of an operand that ends with the same step and is read
+ * element by element. Some hundred values: comparing all pairs is cheap. */
 #include <limits.h>
 #include <stdlib.h>
 

@@ -12,7 +12,7 @@
 
 #include "graph/graph.h"
 
-/* ---- values ------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 typedef enum cairn__place {
     CAIRN__NOWHERE,  /* lives in registers of one step only */
@@ -30,7 +30,7 @@ typedef struct cairn__value {
     int producer;    /* step, or -1 for leaves */
 } cairn__value;
 
-/* ---- element-wise programs ------------------------------------------------------------------------
+/* ---- element-wise programs ----------------------------------------------------------------------
  *
  * A fused group runs over rows x row elements. A register holds one tile: "wide" ones as many
  * elements as are processed at a time, "narrow" ones a value for each row. A group without narrow
@@ -95,7 +95,7 @@ typedef struct cairn__fused {
     int accesses, instructions, stores, wide, narrow;
 } cairn__fused;
 
-/* ---- steps ------------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 typedef struct cairn__step {
     int32_t node;         /* the op (a product, or one that cannot be fused), or -1 */
@@ -132,7 +132,7 @@ bool cairn__overwrites_safely(const cairn__step *step, int32_t value, int32_t ol
 /* Whether two values in the arena do each other no harm where they stand. */
 bool cairn__may_overlap(const cairn__plan *plan, int32_t a, int32_t b);
 
-/* ---- passes, in this order --------------------------------------------------------------------------- */
+/* ---- passes, in this order ------------------------------------------------------------------- */
 
 /* What is to be computed. */
 typedef struct cairn__targets {
@@ -168,7 +168,7 @@ bool cairn__verify(const cairn__plan *plan, cairn_status *status);
 void cairn__plan_free(cairn__plan *plan);
 void cairn__plan_write_text(const cairn__plan *plan, cairn__text *out);
 
-/* ---- views --------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 /* Elements of a source node seen under another shape. */
 typedef struct cairn__view {

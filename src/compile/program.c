@@ -15,7 +15,7 @@ struct cairn_program {
     double compile_seconds;
 };
 
-/* ---- compiling -------------------------------------------------------------------------------------- */
+/* ---- compiling ------------------------------------------------------------------------------- */
 
 static cairn__plan *make_plan(cairn_graph *g, const cairn__targets *targets, cairn_status *status)
 {
@@ -132,7 +132,7 @@ void cairn_program_free(cairn_program *program)
     cairn__free(program);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static bool right_size(const char *kind, const char *name, size_t given, size_t needed,
                        cairn_status *status)
@@ -227,7 +227,7 @@ cairn_program_cost cairn_program_costs(const cairn_program *program)
     return cost;
 }
 
-/* ---- looking inside ------------------------------------------------------------------------------------- */
+/* ---- looking inside -------------------------------------------------------------------------- */
 
 static void write_stage(cairn_graph *g, cairn_device *device, const char *stage, bool dot,
                         cairn__text *out, cairn_status *status)

@@ -9,7 +9,7 @@
 
 enum { MOST_WALKS = 4, LARGEST_FOLDED = 4096 };
 
-/* ---- equal nodes ---------------------------------------------------------------------------------- */
+/* ---- equal nodes ----------------------------------------------------------------------------- */
 
 static uint64_t hash_node(const cairn_op *op, const cairn_tensor *inputs, int n,
                           const cairn__attributes *at)
@@ -64,7 +64,7 @@ static cairn_tensor unique(table *t, cairn_graph *g, const cairn_op *op, const c
     return made;
 }
 
-/* ---- constants -------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 static bool is_constant(const cairn_graph *g, cairn_tensor x)
 {
@@ -96,7 +96,7 @@ static cairn_tensor folded(cairn_graph *g, cairn_tensor x)
     return cairn_constant(g, n->dtype, n->shape, elements);
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------------- */
+/* ---- the walk -------------------------------------------------------------------------------- */
 
 static bool wanted(const cairn__output *output, const cairn__targets *targets)
 {

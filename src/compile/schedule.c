@@ -22,7 +22,7 @@ typedef struct scheduler {
     int *stack;
 } scheduler;
 
-/* ---- reads of a step --------------------------------------------------------------------------------- */
+/* ---- reads of a step ------------------------------------------------------------------------- */
 
 int cairn__reads(const cairn__step *step)
 {
@@ -45,7 +45,7 @@ static bool step_reads(const cairn__step *step, int32_t value)
     return false;
 }
 
-/* ---- searching ------------------------------------------------------------------------------------------ */
+/* ---- searching ------------------------------------------------------------------------------- */
 
 static int push_unseen(scheduler *s, int top, int step)
 {
@@ -89,7 +89,7 @@ static bool add_edge(scheduler *s, int reader, int writer)
     return true;
 }
 
-/* ---- updates in place -------------------------------------------------------------------------------------- */
+/* ---- updates in place ------------------------------------------------------------------------ */
 
 bool cairn__overwrites_safely(const cairn__step *step, int32_t value, int32_t old)
 {
@@ -195,7 +195,7 @@ static bool place_updates(scheduler *s)
     return true;
 }
 
-/* ---- waves ------------------------------------------------------------------------------------------------------ */
+/* ---- waves ----------------------------------------------------------------------------------- */
 
 static int wave_of(scheduler *s, int step)
 {
@@ -225,7 +225,8 @@ static void number_waves(scheduler *s)
         wave_of(s, i);
 }
 
-/* A step that waits for nothing runs as late as its readers allow: its result takes no room before. */
+/* A step that waits for nothing runs as late as its readers allow: its result takes no room
+ * before. */
 static void delay_sources(scheduler *s)
 {
     cairn__plan *p = s->p;

@@ -1,7 +1,8 @@
 /* Algebra: rules that replace one node by a cheaper one of the same value.
  *
  * Each rule looks at one op whose operands are simplified already and returns the replacement, or
- * none. Rules keep values to the bit, except that constant factors are multiplied together first. */
+ * none. Rules keep values to the bit, except that constant factors are multiplied together
+ * first. */
 #include <string.h>
 
 #include "compile/plan.h"
@@ -28,7 +29,7 @@ static bool is_number(cairn_tensor x, double value)
     return is(x, &cairn__op_fill) && get(x)->at.value[0] == value;
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------------- */
+/* ---- arithmetic ------------------------------------------------------------------------------ */
 
 static cairn_tensor simplify_add(const cairn_tensor *x)
 {
@@ -111,7 +112,7 @@ static cairn_tensor simplify_stop_gradient(const cairn_tensor *x)
     return x[0];
 }
 
-/* ---- views -------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------- */
 
 /* One value everywhere stays that, however it is looked at. */
 static cairn_tensor view_of_fill(cairn_tensor x, cairn_shape shape)
@@ -169,7 +170,7 @@ static cairn_tensor simplify_transpose(const cairn_tensor *x, const cairn__attri
     return view_of_fill(x[0], shape);
 }
 
-/* ---- products ------------------------------------------------------------------------------------------- */
+/* ---- products -------------------------------------------------------------------------------- */
 
 static bool exchanges_last(cairn_tensor x)
 {
@@ -193,7 +194,7 @@ static cairn_tensor simplify_matmul(const cairn_tensor *x, const cairn__attribut
                                    second ? operand(x[1], 0) : x[1], at->list[1] ^ second);
 }
 
-/* ---- reductions ------------------------------------------------------------------------------------------ */
+/* ---- reductions ------------------------------------------------------------------------------ */
 
 enum { LONGEST_ROW = 8192, SHORTEST_PIECE = 256 };
 
@@ -211,8 +212,8 @@ static cairn_tensor reduce_again(const cairn_op *op, cairn_tensor x, unsigned ax
     return cairn__node(x.graph, op, &x, 1, &(cairn__attributes){.list = {axes, 0}});
 }
 
-/* Reductions in a form that kernels like: one run of neighbouring axes at a time, without kept axes,
- * and rows not longer than a tile can hold. */
+/* Reductions in a form that kernels like: one run of neighbouring axes at a time, without kept
+ * axes, and rows not longer than a tile can hold. */
 static cairn_tensor simplify_reduction(const cairn_op *op, const cairn_tensor *x,
                                        const cairn__attributes *at)
 {
@@ -248,7 +249,7 @@ static cairn_tensor simplify_reduction(const cairn_op *op, const cairn_tensor *x
     return cairn_reshape(twice, gone);
 }
 
-/* ---- the rules -------------------------------------------------------------------------------------------- */
+/* ---- the rules ------------------------------------------------------------------------------- */
 
 typedef cairn_tensor plain_rule(const cairn_tensor *x);
 typedef cairn_tensor listed_rule(const cairn_tensor *x, const cairn__attributes *at);

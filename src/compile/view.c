@@ -114,11 +114,13 @@ cairn__access cairn__access_of(const cairn_graph *g, const cairn__view *view, in
         a.kind = CAIRN__SINGLE;
     else if (a.rank == 1 && a.stride[0] == 1 && a.offset == 0)
         a.kind = CAIRN__FULL;
-    else if (row && a.offset == 0 && a.rank == 2 && a.stride[0] == 1 && a.stride[1] == 0 && a.size[1] == row)
+    else if (row && a.offset == 0 && a.rank == 2 && a.stride[0] == 1 && a.stride[1] == 0 &&
+             a.size[1] == row)
         a.kind = CAIRN__ROW;
     else
         a.kind = CAIRN__STRIDED;
-    /* A single element that is also the whole is read as such, so that it may be updated in place. */
+    /* A single element that is also the whole is read as such, so that it may be updated in
+     * place. */
     if (a.kind == CAIRN__SINGLE && count == 1 && a.offset == 0)
         a.kind = CAIRN__FULL;
     return a;

@@ -31,7 +31,8 @@ bool cairn__field_size(const cairn_field *field, int64_t *elements, size_t *byte
 int64_t cairn__item_elements(const cairn_field *field);
 
 /* Draws the test split where the source has none, and applies the limit. */
-bool cairn__draw_split(cairn_dataset *dataset, const cairn_data_options *options, cairn_status *status);
+bool cairn__draw_split(cairn_dataset *dataset, const cairn_data_options *options,
+                       cairn_status *status);
 
 /* Writes n elements of `from` as f32; u8 is divided by 255, everything else converted. */
 typedef void cairn__converter(const void *from, int64_t n, float *to);

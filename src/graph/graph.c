@@ -69,7 +69,7 @@ void cairn_graph_seed(cairn_graph *g, uint64_t seed)
         g->seed = seed;
 }
 
-/* ---- errors and scopes ------------------------------------------------------------------------ */
+/* ---- errors and scopes ----------------------------------------------------------------------- */
 
 bool cairn__graph_fail(cairn_graph *g, cairn_code code, const char *format, ...)
 {
@@ -128,7 +128,7 @@ void cairn_scope_pop(cairn_graph *g)
         g->scope = "";
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 bool cairn__none(cairn_tensor x)
 {
@@ -253,7 +253,7 @@ cairn_tensor cairn__node(cairn_graph *g, const cairn_op *op, const cairn_tensor 
     return (cairn_tensor){g, n->id};
 }
 
-/* ---- outputs and updates ------------------------------------------------------------------------ */
+/* ---- outputs and updates --------------------------------------------------------------------- */
 
 /* Room for one more of `n` elements; NULL with the graph in error. */
 static void *grown(cairn_graph *g, void *old, int n, int *capacity, size_t size)

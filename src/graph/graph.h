@@ -79,7 +79,7 @@ struct cairn_graph {
     int n_outputs, outputs_capacity;
 };
 
-/* ---- ops ---------------------------------------------------------------------------------------- */
+/* ---- ops ------------------------------------------------------------------------------------- */
 
 typedef enum cairn__op_kind {
     CAIRN__LEAF,        /* input, variable, constant, fill, iota */
@@ -158,7 +158,7 @@ struct cairn_op {
 extern const cairn_op *const cairn__ops[];
 const cairn_op *cairn__op_find(const char *name);
 
-/* ---- building ------------------------------------------------------------------------------------ */
+/* ---- building -------------------------------------------------------------------------------- */
 
 /* A node of `op`; the inputs must be of one graph. Attributes may be NULL. */
 cairn_tensor cairn__node(cairn_graph *g, const cairn_op *op, const cairn_tensor *inputs, int n,
@@ -206,7 +206,7 @@ bool cairn__variable_place(cairn_variable *variable, cairn_device *device, cairn
 /* Writes the first value of a variable to host memory of its size. */
 bool cairn__variable_initial(const cairn_variable *variable, void *data, cairn_status *status);
 
-/* ---- shapes --------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 void cairn__strides(cairn_shape shape, int64_t strides[CAIRN_MAX_RANK]); /* dense, in elements */
 
@@ -216,7 +216,7 @@ typedef struct cairn__split {
 } cairn__split;
 cairn__split cairn__split_at(cairn_shape shape, int axis);
 
-/* ---- evaluation in double precision ----------------------------------------------------------------
+/* ---- evaluation in double precision -------------------------------------------------------------
  *
  * The meaning of a graph: every node by its reference. Slow, exact; used to fold constants and as
  * the oracle of tests. Values are doubles whatever the dtype. */
@@ -237,7 +237,7 @@ void cairn__evaluate_node(const cairn_graph *g, const cairn_node *n, const doubl
 void cairn__to_double(cairn_dtype dtype, const void *from, double *to, int64_t n);
 void cairn__from_double(cairn_dtype dtype, const double *from, void *to, int64_t n);
 
-/* ---- text ------------------------------------------------------------------------------------------ */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 void cairn__graph_write_text(const cairn_graph *g, cairn__text *out);
 void cairn__graph_write_dot(const cairn_graph *g, cairn__text *out);

@@ -1,14 +1,15 @@
 /* Functions of square matrices made of other ops, and what the linear algebra ops share. */
 #include "graph/graph.h"
 
-/* ---- shared ----------------------------------------------------------------------------------------- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 bool cairn__square(cairn_graph *g, const cairn_node *n, int i)
 {
     const cairn_node *x = g->nodes[n->input[i]];
     int r = x->shape.rank;
     if (r < 2 || x->shape.size[r - 2] != x->shape.size[r - 1])
-        return cairn__refuse(g, n, CAIRN_ERR_SHAPE, "expected square matrices in the last two axes");
+        return cairn__refuse(g, n, CAIRN_ERR_SHAPE,
+                             "expected square matrices in the last two axes");
     if (x->dtype != CAIRN_F32)
         return cairn__refuse(g, n, CAIRN_ERR_TYPE, "operands must be f32");
     return true;
@@ -50,7 +51,7 @@ cairn_tensor cairn__lower_half(cairn_tensor x)
     return cairn_scale(cairn_add(masked(x, cairn_greater_equal), masked(x, cairn_greater)), 0.5);
 }
 
-/* ---- inverse roots ----------------------------------------------------------------------------------- */
+/* ---- inverse roots --------------------------------------------------------------------------- */
 
 static bool valid_root(cairn_tensor x, const char *name, int p, double epsilon, int iterations)
 {
@@ -96,9 +97,10 @@ static cairn_tensor matrix_power(cairn_tensor x, int p)
  *
  *     T = ((p+1) I - M) / p     X = X T     M = T^p M
  *
- * M goes to I and X to A^(-1/p), provided that the eigenvalues of M_0 lie in (0, p+1). The Frobenius
- * norm bounds the largest one: z = (p+1) / (2 |A|) leaves them in (0, (p+1)/2]. Small eigenvalues
- * grow by about e in each iteration. Source: Higham 2008, "Functions of Matrices", section 7.3. */
+ * M goes to I and X to A^(-1/p), provided that the eigenvalues of M_0 lie in (0, p+1). The
+ * Frobenius norm bounds the largest one: z = (p+1) / (2 |A|) leaves them in (0, (p+1)/2]. Small
+ * eigenvalues grow by about e in each iteration. Source: Higham 2008, "Functions of Matrices",
+ * section 7.3. */
 cairn_tensor cairn_inverse_root_newton(cairn_tensor x, int p, double epsilon, int iterations)
 {
     if (!valid_root(x, "inverse_root_newton", p, epsilon, iterations))

@@ -4,7 +4,7 @@
 
 #include "graph/graph.h"
 
-/* ---- the set ----------------------------------------------------------------------------------- */
+/* ---- the set --------------------------------------------------------------------------------- */
 
 void cairn__variables_keep(cairn__variables *set)
 {
@@ -61,7 +61,7 @@ static cairn_variable *add_variable(cairn_graph *g, const char *name, cairn_dtyp
     return v;
 }
 
-/* ---- the op ------------------------------------------------------------------------------------- */
+/* ---- the op ---------------------------------------------------------------------------------- */
 
 static bool variable_shape(cairn_graph *g, cairn_node *n)
 {
@@ -146,7 +146,7 @@ cairn_tensor cairn_step(cairn_graph *g)
     return step;
 }
 
-/* ---- first values -------------------------------------------------------------------------------- */
+/* ---- first values ---------------------------------------------------------------------------- */
 
 static double glorot_bound(const cairn_variable *v)
 {
@@ -243,7 +243,7 @@ bool cairn__variable_place(cairn_variable *v, cairn_device *device, cairn_status
     return true;
 }
 
-/* ---- public access -------------------------------------------------------------------------------- */
+/* ---- public access --------------------------------------------------------------------------- */
 
 int cairn_graph_variables(const cairn_graph *g, cairn_variable *const **variables)
 {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ---- the file ------------------------------------------------------------------------------------------ */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static void results_path(const cairn__experiment *e, char *path, size_t size)
 {
@@ -98,7 +98,7 @@ static bool keep_outcome(const cairn__experiment *e, const char *key, const cair
     int file = text ? open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
     size_t length = text ? strlen(text) : 0;
     if (text)
-        text[length++] = '\n'; /* in place of the final 0: one write, so a line is whole or absent */
+        text[length++] = '\n'; /* in place of the final 0: in one write a line is whole or absent */
     bool good = file >= 0 && write(file, text, length) == (ssize_t)length;
     if (!good)
         cairn__fail_errno(status, path, "write");
@@ -108,7 +108,7 @@ static bool keep_outcome(const cairn__experiment *e, const char *key, const cair
     return good;
 }
 
-/* ---- training --------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 static void copy_curve(const cairn_trainer *t, cairn__outcome *o)
 {

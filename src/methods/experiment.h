@@ -24,14 +24,14 @@ typedef struct cairn__experiment {
     int done, planned; /* trainings, for the progress */
 } cairn__experiment;
 
-/* The training described by `key`, which must name everything it depends on: from the file if it was
- * run before, else run now. False with an error, CAIRN_ERR_INTERRUPTED when r->stop was set. */
+/* The training described by `key`, which must name everything it depends on: from the file if it
+ * was run before, else run now. False with an error, CAIRN_ERR_INTERRUPTED when r->stop was set. */
 bool cairn__experiment_train(cairn__experiment *e, const char *key, const cairn_problem *problem,
                              const cairn_train_options *options, cairn__outcome *outcome,
                              cairn_status *status);
 
-/* The first time (in seconds of steps) at which the curve is at or below `loss`, interpolated; NaN if
- * never. */
+/* The first time (in seconds of steps) at which the curve is at or below `loss`, interpolated; NaN
+ * if never. */
 double cairn__outcome_time_to(const cairn__outcome *o, double loss);
 
 #endif

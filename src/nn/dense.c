@@ -45,7 +45,7 @@ cairn_tensor cairn_linear(cairn_tensor x, int64_t units, const char *name)
     return cairn_dense_layer(x, name, &options).y;
 }
 
-/* ---- stacks -------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 cairn_mlp_options cairn_mlp_defaults(const int64_t *units, int layers)
 {

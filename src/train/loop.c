@@ -32,6 +32,13 @@ static const cairn_batch *next_batch(cairn_trainer *t, cairn_status *status)
     return batch ? batch : cairn_loader_next(t->loader, status); /* the next epoch's first */
 }
 
+/* Not before the first step, when nothing has been gathered yet; but after it: a preconditioner
+ * of one batch is better than none. */
+static bool refreshes(const cairn_trainer *t)
+{
+    return t->at.step == 1 || (t->at.step > 0 && due(t->at.step, t->problem.refresh_interval));
+}
+
 /* Forward, backward and update in one program; before it, where due, the slower updates. */
 static void train(cairn_trainer *t, cairn_status *status)
 {
@@ -39,8 +46,7 @@ static void train(cairn_trainer *t, cairn_status *status)
     const cairn_batch *batch = next_batch(t, status);
     if (!batch)
         return;
-    /* Also after the first step: what a preconditioner gathered there is better than nothing. */
-    if (t->refresh && (t->at.step == 1 || due(t->at.step, t->problem.refresh_interval))) {
+    if (t->refresh && refreshes(t)) {
         feed(t, t->refresh, batch, status);
         cairn_program_run(t->refresh, status);
     }

@@ -107,17 +107,34 @@ static cairn__matmul_shape dense(int64_t batch, int64_t M, int64_t N, int64_t K,
 /* ---- checks ------------------------------------------------------------------------------------
  */
 
-static void run_all(const cairn__matmul *m, const product *p, int threads)
+static void run_chunks(const cairn__matmul *m, const product *p, const float *packed, int threads)
 {
     size_t bytes = (cairn__matmul_scratch(m) + 63) / 64 * 64;
     char *scratch = cairn__alloc_aligned(bytes * (size_t)threads, NULL);
     int64_t before = cairn__alloc_count();
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
     for (int64_t chunk = 0; chunk < cairn__matmul_chunks(m); chunk++)
-        cairn__matmul_run(m, chunk, p->a, p->b, p->c,
+        cairn__matmul_run(m, chunk, p->a, p->b, packed, p->c,
                           scratch + bytes * (size_t)omp_get_thread_num());
     CHECK_INT(cairn__alloc_count(), before);
     cairn__free(scratch);
+}
+
+/* With a shared copy of B too, where there is one: it must give the same bits. */
+static void run_all(const cairn__matmul *m, const product *p, int threads)
+{
+    size_t bytes = cairn__matmul_packed_bytes(m), size = (size_t)p->size_c * sizeof *p->c;
+    run_chunks(m, p, NULL, threads);
+    if (!bytes)
+        return;
+    float *packed = cairn__alloc_aligned(bytes, NULL), *alone = cairn__alloc(size, 1, NULL);
+    memcpy(alone, p->c, size);
+    for (int64_t part = 0; part < cairn__matmul_parts(m); part++)
+        cairn__matmul_pack(m, part, p->b, packed);
+    run_chunks(m, p, packed, threads);
+    CHECK(memcmp(alone, p->c, size) == 0);
+    cairn__free(packed);
+    cairn__free(alone);
 }
 
 /* The first element that is too far from what is expected, or -1. NaN is too far. */

@@ -1,5 +1,6 @@
-/* Every sample of the op table on the processor, against the double-precision meaning: alone, inside
- * an element-wise program, and with its gradient; and the same bits on 1, 2, 3 and 7 threads. */
+/* Every sample of the op table on the processor, against the double-precision meaning: alone,
+ * inside an element-wise program, and with its gradient; and the same bits on 1, 2, 3 and 7
+ * threads. */
 #include "cairn/autodiff.h"
 #include "cairn/compile.h"
 #include "sampler.h"
@@ -18,7 +19,7 @@ static void feed(run *r, const cairn__sample *s, cairn_status *status)
                             : s->domain[i] == CAIRN__BITS ? CAIRN_BOOL
                                                           : CAIRN_F32;
         size_t bytes = (size_t)n * cairn_dtype_bytes(dtype);
-        char name[8], *exact = cairn__alloc(bytes, 1, NULL);
+        char name[16], *exact = cairn__alloc(bytes, 1, NULL);
         snprintf(name, sizeof name, "x%d", i);
         cairn__from_double(dtype, r->data[i], exact, n);
         cairn_program_feed(r->program, name, exact, bytes, status);
@@ -54,7 +55,8 @@ static double distance(run *r, const char *output, cairn_tensor meaning, uint64_
     return worst;
 }
 
-/* The op inside a chain, so that it is fused where it can be, beside itself alone; and gradients. */
+/* The op inside a chain, so that it is fused where it can be, beside itself alone; and
+ * gradients. */
 static int build(run *r, const cairn__sample *s, cairn_tensor *out)
 {
     static const char *const names[] = {"alone", "chain", "dx0", "dx1"};

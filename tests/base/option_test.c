@@ -1,4 +1,5 @@
-/* Option tables: defaults, reading, ranges, and that text written is read back to the same value. */
+/* Option tables: defaults, reading, ranges, and that text written is read back to the same
+ * value. */
 #include "test.h"
 
 typedef struct sample {

@@ -145,7 +145,7 @@ TEST(errors_of_a_program)
     cairn_graph_free(g);
 }
 
-/* ---- a training step of an autoencoder ----------------------------------------------------------------- */
+/* ---- a training step of an autoencoder ------------------------------------------------------- */
 
 typedef struct trained {
     cairn_graph *g;

@@ -7,7 +7,7 @@
 #include "methods/locoprop/locoprop.h"
 #include "sampler.h"
 
-/* ---- one layer: X = [1, 2], W = [0.1, -0.2]^T, no bias, E = 0.5 ------------------------------------ */
+/* ---- one layer: X = [1, 2], W = [0.1, -0.2]^T, no bias, E = 0.5 ------------------------------ */
 
 typedef struct golden {
     cairn_graph *g;
@@ -17,7 +17,8 @@ typedef struct golden {
 static golden golden_layer(cairn_locoprop_loss loss, cairn_activation_kind kind, double gamma,
                            double proximal)
 {
-    /* f32 cannot hold 0.1: the constants are scaled inside the graph, which is evaluated in double. */
+    /* f32 cannot hold 0.1: the constants are scaled inside the graph, which is evaluated in
+     * double. */
     golden t = {.g = cairn_graph_new()};
     cairn_locoprop_options o = cairn_locoprop_defaults();
     cairn_tensor x = cairn_constant(t.g, CAIRN_F32, CAIRN_SHAPE(1, 2), (const float[]){1, 2});
@@ -101,7 +102,7 @@ TEST(exact_solution_of_a_matching_loss_is_refused)
     cairn_graph_free(t.g);
 }
 
-/* ---- whole networks ------------------------------------------------------------------------------------ */
+/* ---- whole networks -------------------------------------------------------------------------- */
 
 enum { BATCH = 6, INPUTS = 5, LAYERS = 3 };
 

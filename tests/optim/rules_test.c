@@ -255,7 +255,7 @@ static double f32_tolerance(int step)
 
 static void feed(example *e, int i, const double *x)
 {
-    char input[8];
+    char input[16];
     float *values = cairn__alloc((size_t)e->count[i], sizeof *values, NULL);
     cairn_status status = CAIRN_STATUS_INIT;
     snprintf(input, sizeof input, "%d", i);

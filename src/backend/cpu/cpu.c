@@ -36,23 +36,27 @@ static bool device_read(cairn_device *device, const void *memory, size_t offset,
     return true;
 }
 
-/* ---- programs --------------------------------------------------------------------------------------- */
+/* ---- programs -------------------------------------------------------------------------------- */
 
 typedef struct prepared {
     const cairn__plan *plan;
     cairn__task *tasks;
     int n;
     cairn__executor *executor;
+    void *shared;
 } prepared;
 
-static bool prepare_step(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
+/* Each wave of the plan is two: first what steps of the wave need before they begin. */
+static bool prepare_step(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task,
+                         cairn__task *before)
 {
-    task->wave = step->wave;
+    before->wave = 2 * step->wave;
+    task->wave = before->wave + 1;
     task->declined = "";
     if (step->copy_from >= 0)
         return cairn__cpu_prepare_copy(c, step, task);
     if (step->product)
-        return cairn__cpu_prepare_product(c, step, task);
+        return cairn__cpu_prepare_product(c, step, task, before);
     if (step->node >= 0)
         return cairn__cpu_prepare_op(c, step, task);
     return cairn__cpu_prepare_fused(c, step, task);
@@ -69,7 +73,29 @@ static void device_release(cairn_device *device, void *memory)
         if (p->tasks[i].release)
             p->tasks[i].release(p->tasks[i].state);
     cairn__free(p->tasks);
+    cairn__free(p->shared);
     cairn__free(p);
+}
+
+/* Memory for one wave at a time: tasks of different waves use the same. */
+static bool share_memory(prepared *p, cairn_status *status)
+{
+    size_t most = 0, used = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        /* Steps are in the order of their waves, and so are the tasks. */
+        for (int i = 0; i < p->n; i++) {
+            const cairn__task *t = &p->tasks[i];
+            if (i == 0 || t->wave / 2 != p->tasks[i - 1].wave / 2)
+                used = 0;
+            if (pass && t->shared)
+                t->share(t->state, (char *)p->shared + used);
+            used += (t->shared + 63) / 64 * 64;
+            most = CAIRN__MAX(most, used);
+        }
+        if (!pass && most && !(p->shared = cairn__alloc_aligned(most, status)))
+            return false;
+    }
+    return true;
 }
 
 static void *device_prepare(cairn_device *device, const cairn__plan *plan, void *arena,
@@ -80,11 +106,15 @@ static void *device_prepare(cairn_device *device, const cairn__plan *plan, void 
     if (!p)
         return NULL;
     p->plan = plan;
-    p->n = plan->n_steps;
-    p->tasks = cairn__alloc((size_t)p->n, sizeof *p->tasks, status);
+    p->tasks = cairn__alloc(2 * (size_t)plan->n_steps, sizeof *p->tasks, status);
     bool good = p->tasks != NULL;
-    for (int i = 0; good && i < p->n; i++)
-        good = prepare_step(&c, &plan->steps[i], &p->tasks[i]);
+    for (int i = 0; good && i < plan->n_steps; i++) {
+        cairn__task before = {.state = NULL}, *task = &p->tasks[p->n++];
+        good = prepare_step(&c, &plan->steps[i], task, &before);
+        if (before.chunks)
+            p->tasks[p->n++] = before;
+    }
+    good = good && share_memory(p, status);
     if (good)
         p->executor = cairn__executor_new(p->tasks, p->n, status);
     if (p->executor)

@@ -270,9 +270,10 @@ static size_t scratch(const cairn__matmul *m)
     return ((const state *)m->state)->scratch;
 }
 
-static void run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b, float *c,
-                void *pad)
+static void run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
+                const float *packed, float *c, void *pad)
 {
+    (void)packed;
     const cairn__matmul_shape *s = &m->shape;
     const state *st = m->state;
     const call *now = &st->call[chunk];

@@ -39,7 +39,7 @@ struct cairn__executor {
     _Alignas(LINE) atomic_int round;
 };
 
-/* ---- preparing --------------------------------------------------------------------------------------- */
+/* ---- preparing ------------------------------------------------------------------------------- */
 
 /* Waves in order; within one, the task with the largest chunks first, so that the last chunks to be
  * taken are small. */
@@ -107,7 +107,7 @@ void cairn__executor_free(cairn__executor *e)
     cairn__free(e);
 }
 
-/* ---- running ------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* Denormal numbers cost a hundred times as much as others and change nothing that matters. */
 static unsigned flush_denormals(void)

@@ -1,4 +1,5 @@
-/* Element-wise programs on the processor: a plan's cairn__fused with addresses and kernels resolved.
+/* Element-wise programs on the processor: a plan's cairn__fused with addresses and kernels
+ * resolved.
  *
  * A program runs over a stretch of its elements a tile at a time, so that what passes between its
  * instructions stays in the first-level cache. */

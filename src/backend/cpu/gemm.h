@@ -15,6 +15,7 @@ typedef struct cairn__gemm_task {
     const float *a, *b;
     float *c;
     int64_t a_row, a_depth, b_depth, b_column, c_row;
+    const float *packed_b; /* the copy that pack() made of all of B, or NULL */
 } cairn__gemm_task;
 
 typedef struct cairn__gemm_kernels {
@@ -24,6 +25,13 @@ typedef struct cairn__gemm_kernels {
     /* Overwrites C. The bits of an element depend on its row of A, its column of B, K and the
      * level only, not on M or N or its place: a product may be cut anywhere. */
     void (*product)(const cairn__gemm_task *task, float *scratch);
+
+    /* B copied once for all who compute pieces of C: floats that the copy takes (0: B is not worth
+     * it), the parts it may be made in, and one part of it. Of the task only b, its strides, N and
+     * K matter. The bits of C are the same with and without. */
+    int64_t (*packed_floats)(int64_t M, int64_t N, int64_t K);
+    int64_t (*parts)(int64_t N);
+    void (*pack)(const cairn__gemm_task *task, int64_t part, float *packed);
 } cairn__gemm_kernels;
 
 /* y[i] = sum over k of A(i, k) x[k] for i < M; A as above, x and y dense. The same promise. */

@@ -49,7 +49,7 @@ static linear_state *prepare(const cairn__cpu_context *c, const cairn__step *ste
     return s;
 }
 
-/* ---- Cholesky ------------------------------------------------------------------------------------------ */
+/* ---- Cholesky -------------------------------------------------------------------------------- */
 
 static void run_cholesky(const cairn__task *task, int64_t chunk, void *scratch)
 {
@@ -72,7 +72,7 @@ const cairn__cpu_kernel cairn__cpu_cholesky_rows = {
     .prepare = prepare_cholesky,
 };
 
-/* ---- triangular systems ----------------------------------------------------------------------------------- */
+/* ---- triangular systems ---------------------------------------------------------------------- */
 
 static void run_solve(const cairn__task *task, int64_t chunk, void *scratch)
 {
@@ -105,10 +105,10 @@ const cairn__cpu_kernel cairn__cpu_solve_columns = {
     .prepare = prepare_solve,
 };
 
-/* ---- eigenvectors -------------------------------------------------------------------------------------------
+/* ---- eigenvectors -------------------------------------------------------------------------------
  *
- * By LAPACK's divide and conquer in double precision: roots of small eigenvalues need its digits. The
- * work space is scratch, so that a step allocates nothing. */
+ * By LAPACK's divide and conquer in double precision: roots of small eigenvalues need its digits.
+ * The work space is scratch, so that a step allocates nothing. */
 
 #if CAIRN__HAVE_LAPACK
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/cpu/gemm.h"
 #include "backend/cpu/matmul_kernel.h"
 
 /* Best first, the reference last; the first that accepts is used. */
@@ -201,10 +202,40 @@ size_t cairn__matmul_scratch(const cairn__matmul *m)
     return m->kernel->scratch ? m->kernel->scratch(m) : 0;
 }
 
-void cairn__matmul_run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
-                       float *c, void *scratch)
+/* A single product that is cut, by our own kernel: pieces would each copy B. */
+static bool shares_packing(const cairn__matmul *m)
 {
-    m->kernel->run(m, chunk, m->swapped ? b : a, m->swapped ? a : b, c, scratch);
+    return m->kernel == &cairn__matmul_packed && m->shape.batch == 1 && m->pieces > 1 &&
+           !m->swapped;
+}
+
+size_t cairn__matmul_packed_bytes(const cairn__matmul *m)
+{
+    const cairn__matmul_shape *s = &m->shape;
+    if (!shares_packing(m))
+        return 0;
+    return (size_t)cairn__gemm_at(m->level)->packed_floats(s->M, s->N, s->K) * sizeof(float);
+}
+
+int64_t cairn__matmul_parts(const cairn__matmul *m)
+{
+    return cairn__gemm_at(m->level)->parts(m->shape.N);
+}
+
+void cairn__matmul_pack(const cairn__matmul *m, int64_t part, const float *b, float *packed)
+{
+    const cairn__gemm_task task = {.N = m->shape.N,
+                                   .K = m->shape.K,
+                                   .b = b,
+                                   .b_depth = cairn__matmul_b_depth(&m->shape),
+                                   .b_column = cairn__matmul_b_column(&m->shape)};
+    cairn__gemm_at(m->level)->pack(&task, part, packed);
+}
+
+void cairn__matmul_run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
+                       const float *packed, float *c, void *scratch)
+{
+    m->kernel->run(m, chunk, m->swapped ? b : a, m->swapped ? a : b, packed, c, scratch);
 }
 
 const char *cairn__matmul_name(const cairn__matmul *m)

@@ -6,7 +6,7 @@
  *
  *     #pragma omp parallel for schedule(dynamic)
  *     for (int64_t chunk = 0; chunk < cairn__matmul_chunks(m); chunk++)
- *         cairn__matmul_run(m, chunk, a, b, c, scratch[omp_get_thread_num()]);
+ *         cairn__matmul_run(m, chunk, a, b, NULL, c, scratch[omp_get_thread_num()]);
  */
 #ifndef CAIRN_SRC_BACKEND_CPU_MATMUL_H
 #define CAIRN_SRC_BACKEND_CPU_MATMUL_H
@@ -45,10 +45,17 @@ void cairn__matmul_span(const cairn__matmul *m, int64_t chunk, int64_t *first, i
 /* Bytes of scratch that one running chunk needs, aligned to 64 bytes; may be 0. */
 size_t cairn__matmul_scratch(const cairn__matmul *m);
 
+/* Copies of B that all chunks share. Bytes they take, or 0 when this product does without; then the
+ * next two are not to be called. Before any chunk runs, all parts must have been packed. */
+size_t cairn__matmul_packed_bytes(const cairn__matmul *m);
+int64_t cairn__matmul_parts(const cairn__matmul *m);
+void cairn__matmul_pack(const cairn__matmul *m, int64_t part, const float *b, float *packed);
+
 /* Computes one chunk. Chunks of one product may run at the same time, each with its own scratch;
- * two runs of the same chunk of one object may not. Allocates nothing. Does not read C. */
+ * two runs of the same chunk of one object may not. Allocates nothing. Does not read C. packed:
+ * what was packed of B, or NULL, which costs time only. */
 void cairn__matmul_run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
-                       float *c, void *scratch);
+                       const float *packed, float *c, void *scratch);
 
 /* The kernel in use, and what better ones declined and why: "vector: neither M nor N is 1; ...".
  * Both borrowed, the second until the object is freed. */

@@ -23,8 +23,8 @@ typedef struct cairn__matmul_kernel {
     void (*release)(void *state);
 
     size_t (*scratch)(const cairn__matmul *m); /* NULL: none */
-    void (*run)(const cairn__matmul *m, int64_t chunk, const float *a, const float *b, float *c,
-                void *scratch);
+    void (*run)(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
+                const float *packed, float *c, void *scratch);
 } cairn__matmul_kernel;
 
 /* `shape` has been brought to a normal form: items that only continue each other's rows are one,

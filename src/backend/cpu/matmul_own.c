@@ -15,9 +15,9 @@ static bool vector_accepts(const cairn__matmul *m, bool wanted, const char **why
 }
 
 static void vector_run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
-                       float *c, void *scratch)
+                       const float *packed, float *c, void *scratch)
 {
-    (void)scratch;
+    (void)scratch, (void)packed;
     const cairn__matmul_shape *s = &m->shape;
     cairn__matmul_part part = cairn__matmul_part_of(m, chunk);
     for (int64_t i = part.first_item; i < part.first_item + part.items; i++)
@@ -50,7 +50,7 @@ static size_t packed_scratch(const cairn__matmul *m)
 }
 
 static void packed_run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
-                       float *c, void *scratch)
+                       const float *packed, float *c, void *scratch)
 {
     const cairn__matmul_shape *s = &m->shape;
     cairn__matmul_part part = cairn__matmul_part_of(m, chunk);
@@ -67,6 +67,7 @@ static void packed_run(const cairn__matmul *m, int64_t chunk, const float *a, co
             .b_depth = cairn__matmul_b_depth(s),
             .b_column = cairn__matmul_b_column(s),
             .c_row = s->N,
+            .packed_b = packed,
         };
         cairn__gemm_at(m->level)->product(&task, scratch);
     }
@@ -83,9 +84,9 @@ const cairn__matmul_kernel cairn__matmul_packed = {
  */
 
 static void reference_run(const cairn__matmul *m, int64_t chunk, const float *a, const float *b,
-                          float *c, void *scratch)
+                          const float *packed, float *c, void *scratch)
 {
-    (void)scratch;
+    (void)scratch, (void)packed;
     const cairn__matmul_shape *s = &m->shape;
     cairn__matmul_part part = cairn__matmul_part_of(m, chunk);
     const int64_t a_row = cairn__matmul_a_row(s), a_depth = cairn__matmul_a_depth(s);

@@ -1,5 +1,5 @@
-/* Steps that move f32 elements or choose among them: concat, gather, one-hot, argmax and argmin; and
- * random values. Each is cut into chunks of rows. */
+/* Steps that move f32 elements or choose among them: concat, gather, one-hot, argmax and argmin;
+ * and random values. Each is cut into chunks of rows. */
 #include <math.h>
 #include <string.h>
 
@@ -71,7 +71,7 @@ static int64_t end_of(const move_state *s, int64_t chunk)
     return CAIRN__MIN((chunk + 1) * s->block, s->rows);
 }
 
-/* ---- concat -------------------------------------------------------------------------------------------- */
+/* ---- concat ---------------------------------------------------------------------------------- */
 
 static void run_concat(const cairn__task *task, int64_t chunk, void *scratch)
 {
@@ -104,7 +104,7 @@ const cairn__cpu_kernel cairn__cpu_concat_copy = {
     .prepare = prepare_concat,
 };
 
-/* ---- gather: rows are [outer, picks], each a run of `inner` elements ------------------------------------- */
+/* ---- gather: rows are [outer, picks], each a run of `inner` elements ------------------------- */
 
 static void run_gather(const cairn__task *task, int64_t chunk, void *scratch)
 {
@@ -143,7 +143,7 @@ const cairn__cpu_kernel cairn__cpu_gather_copy = {
     .prepare = prepare_gather,
 };
 
-/* ---- one-hot --------------------------------------------------------------------------------------------------- */
+/* ---- one-hot --------------------------------------------------------------------------------- */
 
 static void run_one_hot(const cairn__task *task, int64_t chunk, void *scratch)
 {
@@ -162,7 +162,8 @@ static bool prepare_one_hot(const cairn__cpu_context *c, const cairn__step *step
 {
     const cairn_node *n = c->plan->lowered->nodes[step->node];
     task->run = run_one_hot;
-    return prepare(c, step, task, cairn_shape_count(operand(c, step, 0)->shape), n->at.axis) != NULL;
+    return prepare(c, step, task, cairn_shape_count(operand(c, step, 0)->shape), n->at.axis) !=
+           NULL;
 }
 
 const cairn__cpu_kernel cairn__cpu_one_hot_rows = {
@@ -171,7 +172,7 @@ const cairn__cpu_kernel cairn__cpu_one_hot_rows = {
     .prepare = prepare_one_hot,
 };
 
-/* ---- argmax, argmin: a NaN is both largest and smallest ---------------------------------------------------------- */
+/* ---- argmax, argmin: a NaN is both largest and smallest -------------------------------------- */
 
 static int32_t first_extreme(const float *x, int64_t n, int64_t stride, bool largest)
 {
@@ -216,7 +217,7 @@ const cairn__cpu_kernel cairn__cpu_arg_rows = {
     .prepare = prepare_arg,
 };
 
-/* ---- random values: rows of four, as the reference defines them ---------------------------------------------------- */
+/* ---- random values: rows of four, as the reference defines them ------------------------------ */
 
 static void run_random(const cairn__task *task, int64_t chunk, void *scratch)
 {

@@ -10,7 +10,7 @@ static const struct {
 #undef CAIRN_KERNEL
 };
 
-/* ---- the reference ---------------------------------------------------------------------------------
+/* ---- the reference ------------------------------------------------------------------------------
  *
  * Operands are widened to double, the op's definition is run, the result is rounded. One chunk, and
  * slow; correct for every op there is. */
@@ -78,7 +78,7 @@ static bool prepare_reference(const cairn__cpu_context *c, const cairn__step *st
     return true;
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------ */
+/* ---- choosing -------------------------------------------------------------------------------- */
 
 bool cairn__cpu_prepare_op(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
 {

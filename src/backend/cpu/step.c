@@ -28,7 +28,7 @@ static double fused_cost(const cairn__step *step)
     return 0.1 * step->bytes + 0.2 * step->flops;
 }
 
-/* ---- element-wise programs -------------------------------------------------------------------------- */
+/* ---- element-wise programs ------------------------------------------------------------------- */
 
 typedef struct fused_state {
     cairn__cpu_fused *fused;
@@ -70,10 +70,11 @@ bool cairn__cpu_prepare_fused(const cairn__cpu_context *c, const cairn__step *st
     return true;
 }
 
-/* ---- products ------------------------------------------------------------------------------------------
+/* ---- products -----------------------------------------------------------------------------------
  *
  * The epilogue runs on each chunk right behind the product, while the chunk is in cache. A product
- * that only the epilogue reads is not written to memory at all: chunks go to the thread's scratch. */
+ * that only the epilogue reads is not written to memory at all: chunks go to the thread's
+ * scratch. */
 
 typedef struct product_state {
     cairn__matmul *matmul;
@@ -82,6 +83,7 @@ typedef struct product_state {
     float *c;       /* NULL: the product stays in scratch */
     size_t pad;     /* bytes of scratch for the kernel and for a chunk of the product */
     size_t product;
+    float *packed; /* the copy of b that chunks share, or NULL */
     bool whole; /* chunks do not end between rows of the epilogue: one task runs them all */
     int64_t chunks, units;
 } product_state;
@@ -98,7 +100,7 @@ static void run_chunk(const product_state *s, int64_t chunk, void *scratch)
     cairn__matmul_span(s->matmul, chunk, &first, &count);
     /* The kernel and the epilogue address the whole result; only this chunk of it exists. */
     float *c = s->c ? s->c : (float *)(void *)(room + s->pad) - first;
-    cairn__matmul_run(s->matmul, chunk, s->a, s->b, c, scratch);
+    cairn__matmul_run(s->matmul, chunk, s->a, s->b, s->packed, c, scratch);
     if (s->epilogue && !s->whole) {
         int64_t unit = cairn__cpu_fused_unit(s->epilogue);
         cairn__cpu_fused_run(s->epilogue, first / unit, count / unit, c,
@@ -116,8 +118,36 @@ static void run_product(const cairn__task *task, int64_t chunk, void *scratch)
     char *room = scratch;
     float *c = s->c ? s->c : (float *)(void *)(room + s->pad);
     for (int64_t i = 0; i < s->chunks; i++)
-        cairn__matmul_run(s->matmul, i, s->a, s->b, c, scratch);
+        cairn__matmul_run(s->matmul, i, s->a, s->b, s->packed, c, scratch);
     cairn__cpu_fused_run(s->epilogue, 0, s->units, c, room + s->pad + s->product);
+}
+
+static void run_pack(const cairn__task *task, int64_t chunk, void *scratch)
+{
+    const product_state *s = task->state;
+    (void)scratch;
+    cairn__matmul_pack(s->matmul, chunk, s->b, s->packed);
+}
+
+static void share_packed(void *state, void *memory)
+{
+    ((product_state *)state)->packed = memory;
+}
+
+/* The task that copies b once, before the chunks of the product. */
+static void prepare_pack(const product_state *s, cairn__task *task, cairn__task *before)
+{
+    size_t bytes = cairn__matmul_packed_bytes(s->matmul);
+    if (!bytes)
+        return;
+    task->shared = bytes;
+    task->share = share_packed;
+    before->state = (void *)s;
+    before->run = run_pack;
+    before->chunks = cairn__matmul_parts(s->matmul);
+    before->cost = 0.2 * (double)bytes;
+    before->kernel = "pack";
+    before->declined = "";
 }
 
 static void release_product(void *state)
@@ -160,7 +190,7 @@ static size_t chunk_bytes(product_state *s, int64_t total)
 }
 
 bool cairn__cpu_prepare_product(const cairn__cpu_context *c, const cairn__step *step,
-                                cairn__task *task)
+                                cairn__task *task, cairn__task *before)
 {
     const cairn_graph *g = c->plan->lowered;
     cairn__matmul_shape shape = shape_of(g, g->nodes[step->node]);
@@ -189,10 +219,11 @@ bool cairn__cpu_prepare_product(const cairn__cpu_context *c, const cairn__step *
     task->cost = product_cost(step);
     task->kernel = cairn__matmul_name(s->matmul);
     task->declined = cairn__matmul_declined(s->matmul);
+    prepare_pack(s, task, before);
     return true;
 }
 
-/* ---- copies ------------------------------------------------------------------------------------------------ */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 typedef struct copy_state {
     const char *from;

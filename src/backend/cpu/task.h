@@ -15,6 +15,8 @@ typedef struct cairn__task {
     void *state;
     int64_t chunks;
     size_t scratch;
+    size_t shared;        /* bytes that this wave's tasks share with its preparing ones, or 0 */
+    void (*share)(void *state, void *memory);
     double cost;          /* of all chunks, in nanoseconds of one thread, roughly */
     int wave;
     const char *kernel;   /* the name of what was chosen */
@@ -54,8 +56,11 @@ bool cairn__cpu_prepare_op(const cairn__cpu_context *c, const cairn__step *step,
 /* A matrix product with its epilogue, an element-wise program alone, or a copy. */
 bool cairn__cpu_prepare_fused(const cairn__cpu_context *c, const cairn__step *step,
                               cairn__task *task);
+
+/* `before` becomes a task that must be done before the other begins, if the product needs one; else
+ * its chunks stay 0. */
 bool cairn__cpu_prepare_product(const cairn__cpu_context *c, const cairn__step *step,
-                                cairn__task *task);
+                                cairn__task *task, cairn__task *before);
 bool cairn__cpu_prepare_copy(const cairn__cpu_context *c, const cairn__step *step,
                              cairn__task *task);
 

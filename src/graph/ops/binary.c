@@ -6,7 +6,7 @@
 
 #include "graph/graph.h"
 
-/* ---- operands of one shape ----------------------------------------------------------------------- */
+/* ---- operands of one shape ------------------------------------------------------------------- */
 
 /* The shape that two operands share, by NumPy's rule; false where they do not fit. */
 static bool common_shape(cairn_shape a, cairn_shape b, cairn_shape *common)
@@ -76,7 +76,7 @@ static bool logic_shape(cairn_graph *g, cairn_node *n)
     return operands(g, n, 1u << CAIRN_BOOL, "bool");
 }
 
-/* ---- the table -------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 #define A cairn__input(n, y, 0)
 #define B cairn__input(n, y, 1)
@@ -101,8 +101,14 @@ static bool logic_shape(cairn_graph *g, cairn_node *n)
         {{{2, {6, 130}}, {1, {130}}}, {DOMAIN, DOMAIN}, 0, NAME##_sample, NULL, 0, NULL},          \
         {{{3, {3, 4, 1}}, {2, {1, 5}}}, {DOMAIN, DOMAIN}, 0, NAME##_sample, NULL, 0, NULL},        \
         {{{1, {2100}}, {0, {0}}}, {DOMAIN, DOMAIN}, 0, NAME##_sample, NULL, 0, NULL},              \
-        {{{2, {2, 3}}, {2, {2, 4}}}, {DOMAIN, DOMAIN}, 0, NAME##_sample, "shapes differ", 0, NULL},\
-        CAIRN__SAMPLES_END,                                                                                       \
+        {{{2, {2, 3}}, {2, {2, 4}}},                                                               \
+         {DOMAIN, DOMAIN},                                                                         \
+         0,                                                                                        \
+         NAME##_sample,                                                                            \
+         "shapes differ",                                                                          \
+         0,                                                                                        \
+         NULL},                                                                                    \
+        CAIRN__SAMPLES_END,                                                                        \
     };                                                                                             \
     const cairn_op cairn__op_##NAME = {                                                            \
         .name = #NAME,                                                                             \
@@ -154,7 +160,7 @@ BINARY_RECORD(equal, "a == b", a == b, CAIRN__BITS, comparison_shape, NULL, IS_B
 BINARY_RECORD(and, "both", a != 0 && b != 0, CAIRN__BITS, logic_shape, NULL, IS_BOOL)
 BINARY_RECORD(or, "either or both", a != 0 || b != 0, CAIRN__BITS, logic_shape, NULL, IS_BOOL)
 
-/* ---- made of these ------------------------------------------------------------------------------------ */
+/* ---- made of these --------------------------------------------------------------------------- */
 
 cairn_tensor cairn_greater(cairn_tensor a, cairn_tensor b)
 {
@@ -181,7 +187,7 @@ cairn_tensor cairn_scale(cairn_tensor x, double factor)
     return cairn_mul(x, cairn_fill(x.graph, cairn_tensor_dtype(x), CAIRN_SCALAR, factor));
 }
 
-/* ---- select -------------------------------------------------------------------------------------------- */
+/* ---- select ---------------------------------------------------------------------------------- */
 
 cairn_tensor cairn_select(cairn_tensor condition, cairn_tensor a, cairn_tensor b)
 {

@@ -1,9 +1,10 @@
-/* Leaves: values that have no inputs. (Variables have a file of their own, src/graph/variable.c.) */
+/* Leaves: values that have no inputs. (Variables have a file of their own,
+ * src/graph/variable.c.) */
 #include <string.h>
 
 #include "graph/graph.h"
 
-/* ---- input: at.data is the name, at.list the shape, at.axis the dtype ---------------------------- */
+/* ---- input: at.data is the name, at.list the shape, at.axis the dtype ------------------------ */
 
 static bool listed_shape(cairn_graph *g, cairn_node *n)
 {
@@ -44,7 +45,7 @@ const cairn_op cairn__op_input = {
     .no_gradient = "it has no inputs",
 };
 
-/* ---- constant: as input, at.data are the elements ------------------------------------------------- */
+/* ---- constant: as input, at.data are the elements -------------------------------------------- */
 
 cairn_tensor cairn_constant(cairn_graph *g, cairn_dtype dtype, cairn_shape shape, const void *data)
 {
@@ -74,7 +75,7 @@ const cairn_op cairn__op_constant = {
     .no_gradient = "it has no inputs",
 };
 
-/* ---- fill: as input, at.value[0] is the value ------------------------------------------------------ */
+/* ---- fill: as input, at.value[0] is the value ------------------------------------------------ */
 
 cairn_tensor cairn_fill(cairn_graph *g, cairn_dtype dtype, cairn_shape shape, double value)
 {
@@ -106,7 +107,7 @@ const cairn_op cairn__op_fill = {
     .no_gradient = "it has no inputs",
 };
 
-/* ---- iota: as input, at.value[0] is the axis -------------------------------------------------------- */
+/* ---- iota: as input, at.value[0] is the axis ------------------------------------------------- */
 
 cairn_tensor cairn_iota(cairn_graph *g, cairn_dtype dtype, cairn_shape shape, int axis)
 {

@@ -4,7 +4,7 @@
 
 #include "graph/graph.h"
 
-/* ---- building --------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 static cairn_tensor node(cairn_tensor a, bool ta, cairn_tensor b, bool tb)
 {
@@ -73,7 +73,7 @@ cairn_tensor cairn_matmul(cairn_tensor a, cairn_tensor b)
     return cairn_matmul_transposed(a, false, b, false);
 }
 
-/* ---- the op ------------------------------------------------------------------------------------------- */
+/* ---- the op ---------------------------------------------------------------------------------- */
 
 static bool shape(cairn_graph *g, cairn_node *n)
 {

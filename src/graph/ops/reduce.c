@@ -120,7 +120,7 @@ static double flops(const cairn_graph *g, const cairn_node *n)
         {.shape = {{1, {9001}}}, .domain = {DOMAIN}, .build = NAME##_all},                         \
         {.shape = {{0, {0}}}, .domain = {DOMAIN}, .build = NAME##_all},                            \
         {.shape = {{1, {3}}}, .domain = {DOMAIN}, .build = NAME##_last, .refusal = "axes 0x2"},    \
-        CAIRN__SAMPLES_END,                                                                                       \
+        CAIRN__SAMPLES_END,                                                                        \
     };                                                                                             \
     const cairn_op cairn__op_##NAME = {                                                            \
         .name = #NAME,                                                                             \
@@ -138,7 +138,7 @@ REDUCTION(sum, "sum over axes", sum_gradient, CAIRN__ANY)
 REDUCTION(max, "largest over axes", extreme_gradient, CAIRN__SPREAD)
 REDUCTION(min, "smallest over axes", extreme_gradient, CAIRN__SPREAD)
 
-/* ---- made of these -------------------------------------------------------------------------------- */
+/* ---- made of these --------------------------------------------------------------------------- */
 
 cairn_tensor cairn_reduce_mean(cairn_tensor x, unsigned axes, bool keep)
 {

@@ -51,7 +51,7 @@ static cairn_tensor times(cairn_tensor a, cairn_tensor b)
         {.shape = {{2, {7, 19}}}, .domain = {DOMAIN}, .build = NAME##_sample},                     \
         {.shape = {{0, {0}}}, .domain = {DOMAIN}, .build = NAME##_sample},                         \
         {.shape = {{1, {4099}}}, .domain = {DOMAIN}, .build = NAME##_sample},                      \
-        CAIRN__SAMPLES_END,                                                                                       \
+        CAIRN__SAMPLES_END,                                                                        \
     };                                                                                             \
     const cairn_op cairn__op_##NAME = {                                                            \
         .name = #NAME,                                                                             \
@@ -111,7 +111,8 @@ UNARY(sigmoid, "1 / (1 + exp(-x))", sigmoid(x),
 UNARY(erf, "error function", erf(x),
       times(dy, cairn_scale(cairn_exp(cairn_neg(cairn_square(X))), 1.12837916709551257390)),
       CAIRN__ANY)
-/* The result is positive where the operand is: the backward pass needs only one of them in memory. */
+/* The result is positive where the operand is: the backward pass needs only one of them in
+ * memory. */
 UNARY(relu, "max(x, 0)", x > 0 ? x : 0,
       cairn_select(cairn_greater(y, cairn_scalar(dy.graph, 0)), dy, cairn_scalar(dy.graph, 0)),
       CAIRN__NONZERO)

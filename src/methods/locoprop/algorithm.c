@@ -61,7 +61,7 @@ cairn_locoprop_options cairn_locoprop_defaults(void)
     return o;
 }
 
-/* ---- the inner optimiser ------------------------------------------------------------------------------ */
+/* ---- the inner optimiser --------------------------------------------------------------------- */
 
 typedef union inner_options {
     cairn_rmsprop_options rmsprop;
@@ -146,7 +146,7 @@ static void assign(const traveller *t, const cairn_locoprop_options *o)
             cairn_assign(t->state[i], t->current[i]);
 }
 
-/* ---- one layer ------------------------------------------------------------------------------------------ */
+/* ---- one layer ------------------------------------------------------------------------------- */
 
 /* The name of a layer: that of its weight without the last part. */
 static void layer_name(const cairn_dense *layer, char name[CAIRN_TEXT_SIZE])
@@ -163,10 +163,11 @@ static cairn_locoprop_loss loss_for(const cairn_dense *layer, cairn_activation a
     if (o->locoprop_loss == CAIRN_LOCOPROP_SQUARED || cairn_activation_matches(activation.kind))
         return (cairn_locoprop_loss)o->locoprop_loss;
     layer_name(layer, name);
-    cairn__log(CAIRN_LOG_WARNING,
-               "locoprop: %s has the activation %s, which has no matching loss; it uses the squared "
-               "one",
-               name, cairn_activation_names[activation.kind]);
+    cairn__log(
+        CAIRN_LOG_WARNING,
+        "locoprop: %s has the activation %s, which has no matching loss; it uses the squared "
+        "one",
+        name, cairn_activation_names[activation.kind]);
     return CAIRN_LOCOPROP_SQUARED;
 }
 
@@ -228,7 +229,7 @@ static void step_locally(const cairn_local_problem *p, const inner *in,
     }
 }
 
-/* ---- diagnostics ------------------------------------------------------------------------------------------ */
+/* ---- diagnostics ----------------------------------------------------------------------------- */
 
 static void report_figure(const char *layer, const char *figure, cairn_tensor value)
 {
@@ -275,7 +276,7 @@ static void report(const cairn_dense *layer, const cairn_local_problem *p, cairn
     report_outside(name, p);
 }
 
-/* ---- the step ----------------------------------------------------------------------------------------------- */
+/* ---- the step -------------------------------------------------------------------------------- */
 
 static void train_layer(const cairn_dense *layer, cairn_activation activation, cairn_tensor error,
                         cairn_tensor gradient, const inner *in, const cairn_locoprop_options *o,

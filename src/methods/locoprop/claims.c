@@ -1,11 +1,13 @@
-/* The claims of LocoProp, measured: a deep autoencoder trained by every optimiser of the comparison.
+/* The claims of LocoProp, measured: a deep autoencoder trained by every optimiser of the
+ * comparison.
  *
  *     search   each competitor draws the same number of settings and trains once with each
  *     train    its best setting, by final training loss, is trained again with fresh seeds
  *     judge    the verdicts follow from means and intervals over the seeds
  *
  * The first setting of each search is the competitor's published default. Failed trainings count as
- * infinitely bad. All trainings see the same batches for the same seed, so differences are paired. */
+ * infinitely bad. All trainings see the same batches for the same seed, so differences are
+ * paired. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +19,7 @@
 
 enum { MOST_SEEDS = 16, TUNING_SEED = 1000 };
 
-/* ---- competitors ------------------------------------------------------------------------------------------ */
+/* ---- competitors ----------------------------------------------------------------------------- */
 
 /* What a search draws: 10 to a power uniform in [from, to]; `complement` draws 1 - x so. */
 typedef struct knob {
@@ -35,33 +37,77 @@ typedef struct competitor {
 } competitor;
 
 static const competitor competitors[] = {
-    {"LocoProp-M", "locoprop", false, CAIRN_LOCOPROP_MATCHING, "",
-     {{"inner_lr", -6, -3, false}, {"inner_momentum", -3, -1, true}, {"inner_eps", -8, -3, false},
+    {"LocoProp-M",
+     "locoprop",
+     false,
+     CAIRN_LOCOPROP_MATCHING,
+     "",
+     {{"inner_lr", -6, -3, false},
+      {"inner_momentum", -3, -1, true},
+      {"inner_eps", -8, -3, false},
       {"locoprop_gamma", 0, 2, false}}},
-    {"LocoProp-S", "locoprop", false, CAIRN_LOCOPROP_SQUARED, "",
-     {{"inner_lr", -6, -3, false}, {"inner_momentum", -3, -1, true}, {"inner_eps", -8, -3, false},
+    {"LocoProp-S",
+     "locoprop",
+     false,
+     CAIRN_LOCOPROP_SQUARED,
+     "",
+     {{"inner_lr", -6, -3, false},
+      {"inner_momentum", -3, -1, true},
+      {"inner_eps", -8, -3, false},
       {"locoprop_gamma", 0, 2, false}}},
     {"SGD", "sgd", true, 0, "", {{"learning_rate", -4, 0, false}}},
-    {"Momentum", "momentum", true, 0, "",
+    {"Momentum",
+     "momentum",
+     true,
+     0,
+     "",
      {{"learning_rate", -5, -1, false}, {"momentum", -3, -0.5, true}}},
-    {"AdaGrad", "adagrad", true, 0, "",
+    {"AdaGrad",
+     "adagrad",
+     true,
+     0,
+     "",
      {{"learning_rate", -4, -0.5, false}, {"epsilon", -10, -1, false}}},
-    {"RMSProp", "rmsprop", true, 0, "",
-     {{"learning_rate", -5, -2, false}, {"decay", -3, -0.5, true}, {"momentum", -3, -0.5, true},
+    {"RMSProp",
+     "rmsprop",
+     true,
+     0,
+     "",
+     {{"learning_rate", -5, -2, false},
+      {"decay", -3, -0.5, true},
+      {"momentum", -3, -0.5, true},
       {"epsilon", -10, -3, false}}},
-    {"Adam", "adam", true, 0, "",
-     {{"learning_rate", -4.5, -1.5, false}, {"beta1", -3, -0.5, true}, {"beta2", -3, -0.5, true},
+    {"Adam",
+     "adam",
+     true,
+     0,
+     "",
+     {{"learning_rate", -4.5, -1.5, false},
+      {"beta1", -3, -0.5, true},
+      {"beta2", -3, -0.5, true},
       {"epsilon", -10, -3, false}}},
-    {"Shampoo", "shampoo", false, 0, "root_interval=10",
-     {{"learning_rate", -5, -1, false}, {"momentum", -3, -0.5, true}, {"beta2", -3, -0.5, true},
+    {"Shampoo",
+     "shampoo",
+     false,
+     0,
+     "root_interval=10",
+     {{"learning_rate", -5, -1, false},
+      {"momentum", -3, -0.5, true},
+      {"beta2", -3, -0.5, true},
       {"epsilon", -12, -3, false}}},
-    {"K-FAC", "kfac", false, 0, "inverse_interval=5",
-     {{"learning_rate", -5, 0, false}, {"damping", -4, 2, false}, {"norm_constraint", -4, 0, false}}},
+    {"K-FAC",
+     "kfac",
+     false,
+     0,
+     "inverse_interval=5",
+     {{"learning_rate", -5, 0, false},
+      {"damping", -4, 2, false},
+      {"norm_constraint", -4, 0, false}}},
 };
 
 enum { LOCOPROP_M, LOCOPROP_S, SHAMPOO = 7, KFAC, COMPETITORS };
 
-/* ---- one training --------------------------------------------------------------------------------------------- */
+/* ---- one training ---------------------------------------------------------------------------- */
 
 /* The scale of the experiment. */
 typedef struct scale {
@@ -72,7 +118,7 @@ typedef struct scale {
 
 static scale scale_of(const cairn__reproduction *r)
 {
-    scale s = r->quick ? (scale){3, 3, 5, 250, 0} : (scale){12, 5, 15, 250, 0};
+    scale s = r->quick ? (scale){3, 3, 5, 250, 0} : (scale){6, 4, 15, 250, 0};
     s.seeds = (int)CAIRN__MIN(CAIRN__MAX(r->seeds, (int64_t)s.seeds), (int64_t)MOST_SEEDS);
     s.items = cairn_dataset_count(r->data, CAIRN_SPLIT_TRAIN);
     return s;
@@ -97,8 +143,8 @@ static void settings_of(const competitor *c, int trial, char text[CAIRN_TEXT_SIZ
                                draw(c, k, trial));
 }
 
-/* The run of a competitor: the scaled network of the sheet's pilot, with linear warm-up over a tenth
- * of the epochs and linear decay to 0. */
+/* The run of a competitor: the scaled network of the sheet's pilot, with linear warm-up over a
+ * tenth of the epochs and linear decay to 0. */
 static bool make_run(const competitor *c, const char *settings, cairn__locoprop_run *run,
                      cairn_status *status)
 {
@@ -147,7 +193,7 @@ static bool train_once(cairn__experiment *e, const competitor *c, const scale *s
     return cairn__experiment_train(e, key, &problem, &options, o, status);
 }
 
-/* ---- the comparison --------------------------------------------------------------------------------------------- */
+/* ---- the comparison -------------------------------------------------------------------------- */
 
 typedef struct result {
     char settings[CAIRN_TEXT_SIZE];
@@ -226,7 +272,7 @@ static double loss_floor(const cairn_dataset *data)
     return total / (double)x->shape[0];
 }
 
-/* ---- the report ---------------------------------------------------------------------------------------------------- */
+/* ---- the report ------------------------------------------------------------------------------ */
 
 static void add_table(cairn_report *report, const result *results, int seeds)
 {
@@ -259,12 +305,13 @@ static void add_table(cairn_report *report, const result *results, int seeds)
 /* The same table for the documentation. */
 static void add_markdown(cairn__text *out, const result *results, const scale *s, double floor)
 {
-    cairn__text_add(out,
-                    "Network 256-128-64-16 and back, %lld images, %g epochs, batch %lld; %d trials "
-                    "and %d seeds each; floor %.4g nats.\n\n"
-                    "| optimiser | train loss | ± 95 %% | test loss | seconds | failed trials | best "
-                    "settings |\n| --- | --- | --- | --- | --- | --- | --- |\n",
-                    (long long)s->items, s->epochs, (long long)s->batch, s->trials, s->seeds, floor);
+    cairn__text_add(
+        out,
+        "Network 256-128-64-16 and back, %lld images, %g epochs, batch %lld; %d trials "
+        "and %d seeds each; floor %.4g nats.\n\n"
+        "| optimiser | train loss | ± 95 %% | test loss | seconds | failed trials | best "
+        "settings |\n| --- | --- | --- | --- | --- | --- | --- |\n",
+        (long long)s->items, s->epochs, (long long)s->batch, s->trials, s->seeds, floor);
     for (int c = 0; c < COMPETITORS; c++) {
         cairn__estimate e = cairn__estimate_mean(results[c].train, s->seeds);
         cairn__text_add(out, "| %s | %.2f | %.2f | %.2f | %.1f | %d | %s |\n", competitors[c].name,
@@ -295,7 +342,7 @@ static void add_curves(cairn_report *report, const result *results, double floor
     cairn_report_curves(report, &chart);
 }
 
-/* ---- the claims ------------------------------------------------------------------------------------------------------ */
+/* ---- the claims ------------------------------------------------------------------------------ */
 
 /* holds when the whole interval is below the limit, fails when it is above. */
 static cairn_verdict below(cairn__estimate e, double limit)
@@ -365,13 +412,14 @@ static cairn_report_claim judge_time(const result *r, int seeds)
         b[n++] = theirs;
     }
     cairn__estimate e = cairn__estimate_ratio(a, b, n);
-    return claim_of("Faster than second order",
-                    "LocoProp needs less time than higher-order methods (published on a GPU, "
-                    "measured here on a CPU)",
-                    "", e,
-                    "time to the loss that all of LocoProp-M, Shampoo and K-FAC reach, over that of "
-                    "the faster of the two: below 1",
-                    below(e, 1));
+    return claim_of(
+        "Faster than second order",
+        "LocoProp needs less time than higher-order methods (published on a GPU, "
+        "measured here on a CPU)",
+        "", e,
+        "time to the loss that all of LocoProp-M, Shampoo and K-FAC reach, over that of "
+        "the faster of the two: below 1",
+        below(e, 1));
 }
 
 static cairn_report_claim judge_variants(const result *r, int seeds)

@@ -4,8 +4,8 @@
 
 #include "methods/locoprop/run.h"
 
-/* With plain gradient descent as inner optimiser at the rate eta = 1 / ||X^T X||_F, below which local
- * objectives fall, after some epochs of training: the cosine of each layer's move V - W with
+/* With plain gradient descent as inner optimiser at the rate eta = 1 / ||X^T X||_F, below which
+ * local objectives fall, after some epochs of training: the cosine of each layer's move V - W with
  * -(X^T X + I / (eta T))^-1 G, and with -G, both averaged over layers and some batches. G = dL/dW.
  * `run` gives model and LocoProp options; its model is trained by LocoProp with these first. */
 bool cairn__locoprop_directions(const cairn__locoprop_run *run, const cairn_dataset *data,

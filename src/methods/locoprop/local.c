@@ -41,8 +41,9 @@ static cairn_tensor with_pull(const cairn_local_problem *p, cairn_tensor gradien
     return cairn_add(gradient, cairn_scale(cairn_sub(now, start), 1 / p->proximal));
 }
 
-/* For the squared loss with p < 2B it is cheaper to keep C = X^T X, 2 p^2 q operations a step instead
- * of 4 B p q. The products with C and the like are found again by the compiler in later steps. */
+/* For the squared loss with p < 2B it is cheaper to keep C = X^T X, 2 p^2 q operations a step
+ * instead of 4 B p q. The products with C and the like are found again by the compiler in later
+ * steps. */
 static bool gram_pays(const cairn_local_problem *p)
 {
     cairn_shape x = cairn_tensor_shape(p->x);

@@ -8,7 +8,7 @@
 #include "graph/graph.h"
 #include "optim/rule.h"
 
-/* ---- options ------------------------------------------------------------------------------------------ */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static const char *const tasks[] = {"autoencoder", "classifier", NULL};
 
@@ -111,7 +111,7 @@ bool cairn__locoprop_run_check(const void *options, const cairn_dataset *data,
            read_optimizer(&run->model, &o, status) != NULL;
 }
 
-/* ---- the model ------------------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 int64_t cairn__locoprop_inputs(const cairn_dataset *data)
 {
@@ -159,8 +159,8 @@ static built build_model(const cairn__locoprop_run *run, cairn_graph *g, const c
     bool classifier = run->model.task == CAIRN__CLASSIFIER;
     int64_t inputs = cairn__locoprop_inputs(b->data);
     m.x = cairn_input(g, "x", CAIRN_F32, CAIRN_SHAPE(b->batch, inputs));
-    m.n = cairn__locoprop_model_layers(run, m.x, classifier ? cairn_dataset_classes(b->data) : inputs,
-                                       m.layers);
+    m.n = cairn__locoprop_model_layers(
+        run, m.x, classifier ? cairn_dataset_classes(b->data) : inputs, m.layers);
     if (!m.n)
         return m;
     m.logits = m.layers[m.n - 1].y;
@@ -173,7 +173,7 @@ static built build_model(const cairn__locoprop_run *run, cairn_graph *g, const c
     return m;
 }
 
-/* ---- the problem --------------------------------------------------------------------------------------------- */
+/* ---- the problem ----------------------------------------------------------------------------- */
 
 static void minimize(const cairn__locoprop_run *run, built *m, cairn_tensor loss,
                      const cairn_update_options *update)

@@ -10,8 +10,9 @@
  *   M |###| -|   []  | tile      row of B's panel (2 vectors) by one column of A's.
  *     +---+  +-------+
  *
- * Whoever cuts C among threads makes the copy of B anew in each piece: some 6 % of the time at 250
- * rows a piece and K = N = 1000, nearly all of it the wait for B to arrive from beyond L2. */
+ * Where C is cut into pieces that each make the copy of B anew, that is some 6 % of the time at 250
+ * rows a piece and K = N = 1000, nearly all of it the wait for B to arrive from beyond L2. So B can
+ * be copied once before. */
 #include "backend/cpu/gemm.h"
 
 #include "backend/cpu/isa/transpose.h"
@@ -273,13 +274,13 @@ static void block(const cairn__gemm_task *t, const float *a, const float *packed
                   float *packed_b, float *c, int64_t rows, int64_t width, int64_t depth, bool add)
 {
     const int64_t panels = panels_of(rows), high = (rows + panels - 1) / panels;
-    const bool keep_b =
-        rows <= ROWS_TO_PACK_B && t->b_column == 1 && depth * t->b_depth <= B_TO_KEEP;
+    const bool keep_b = !t->packed_b && rows <= ROWS_TO_PACK_B && t->b_column == 1 &&
+                        depth * t->b_depth <= B_TO_KEEP;
     const int64_t kept = keep_b ? width / TILE_COLUMNS * TILE_COLUMNS : 0;
     operands from = {.depth = depth};
     from.a_row = packed_a ? 1 : t->a_row;
     from.a_step = packed_a ? TILE_ROWS : t->a_depth;
-    if (kept < width)
+    if (kept < width && !t->packed_b)
         pack_b(t, b + kept * t->b_column, width - kept, depth, packed_b + kept * depth);
     for (int64_t j = 0; j < width; j += TILE_COLUMNS) {
         int64_t columns = MIN(TILE_COLUMNS, width - j);
@@ -291,6 +292,12 @@ static void block(const cairn__gemm_task *t, const float *a, const float *packed
                 &from, c + i * t->c_row + j, t->c_row, (columns - 1) % LANES + 1, add);
         }
     }
+}
+
+/* Where the block of B at column j and depth k starts in the copy of all of B. */
+static int64_t packed_at(const cairn__gemm_task *t, int64_t j, int64_t k)
+{
+    return j * t->K + round_up(MIN(BLOCK_COLUMNS, t->N - j), TILE_COLUMNS) * k;
 }
 
 /* All of C for `rows` rows of A. The pieces of the depth are the inner loop: the block of C that
@@ -307,8 +314,10 @@ static void strip(const cairn__gemm_task *t, int64_t i0, int64_t rows, float *pa
     for (int64_t j = 0; j < t->N; j += BLOCK_COLUMNS)
         for (int64_t k = 0; k < t->K; k += piece)
             block(t, a + k * t->a_depth, packed_a ? packed_a + k * height : NULL,
-                  t->b + k * t->b_depth + j * t->b_column, packed_b, t->c + i0 * t->c_row + j, rows,
-                  MIN(BLOCK_COLUMNS, t->N - j), MIN(piece, t->K - k), k > 0);
+                  t->b + k * t->b_depth + j * t->b_column,
+                  t->packed_b ? (float *)t->packed_b + packed_at(t, j, k) : packed_b,
+                  t->c + i0 * t->c_row + j, rows, MIN(BLOCK_COLUMNS, t->N - j),
+                  MIN(piece, t->K - k), k > 0);
 }
 
 static void product(const cairn__gemm_task *t, float *memory)
@@ -323,7 +332,34 @@ static void product(const cairn__gemm_task *t, float *memory)
         strip(t, i, MIN(most, t->M - i), keep_a ? NULL : memory, packed_b);
 }
 
+/* ---- B copied once -----------------------------------------------------------------------------
+ */
+
+/* Worth it when several pieces of C would each make their own copy: see above. */
+static int64_t packed_floats(int64_t M, int64_t N, int64_t K)
+{
+    if (M < 2 * LEAST_ROWS || N < TILE_COLUMNS || K < DEPTH / 4)
+        return 0;
+    return round_up(N, TILE_COLUMNS) * K + LANES;
+}
+
+static int64_t parts(int64_t N)
+{
+    return (N + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
+}
+
+static void pack(const cairn__gemm_task *t, int64_t part, float *packed)
+{
+    const int64_t piece = depth_of(t->K), j = part * BLOCK_COLUMNS;
+    for (int64_t k = 0; k < t->K; k += piece)
+        pack_b(t, t->b + k * t->b_depth + j * t->b_column, MIN(BLOCK_COLUMNS, t->N - j),
+               MIN(piece, t->K - k), packed + packed_at(t, j, k));
+}
+
 const cairn__gemm_kernels CAIRN__ISA_NAME(cairn__gemm) = {
     .scratch = scratch,
     .product = product,
+    .packed_floats = packed_floats,
+    .parts = parts,
+    .pack = pack,
 };

@@ -1,5 +1,5 @@
-/* Cholesky factors and triangular systems: rows of inner products, in blocks where a block of results
- * fits the registers. */
+/* Cholesky factors and triangular systems: rows of inner products, in blocks where a block of
+ * results fits the registers. */
 #include <math.h>
 
 #include "backend/cpu/isa/vector.h"
@@ -45,8 +45,8 @@ INLINE float factor_at(const float *l, int64_t n, bool transpose, int64_t row, i
     return transpose ? l[j * n + row] : l[row * n + j];
 }
 
-/* sum[r] = b[row + r] - sum of l(row + r, j) y[j] over j from .. to, for ROWS rows and WIDTH columns:
- * each y[j] that is read serves all rows, each factor all columns. */
+/* sum[r] = b[row + r] - sum of l(row + r, j) y[j] over j from .. to, for ROWS rows and WIDTH
+ * columns: each y[j] that is read serves all rows, each factor all columns. */
 INLINE void subtract_block(float sum[ROWS][WIDTH], const float *y, const float *l, const float *b,
                            int64_t n, int64_t k, bool transpose, int64_t row, int64_t from,
                            int64_t to)

@@ -9,8 +9,8 @@
 
 #include "backend/cpu/isa/vector.h"
 
-/* Swaps for all vectors i whose bit `half` is 0; `low` and `high` are lane lists of the two results,
- * counted through both vectors. */
+/* Swaps for all vectors i whose bit `half` is 0; `low` and `high` are lane lists of the two
+ * results, counted through both vectors. */
 #define TRANSPOSE_ROUND(x, half, low, high)                                                        \
     UNROLL for (int i = 0; i < LANES; i++) if (!(i & (half)))                    \
     {                                                                                              \

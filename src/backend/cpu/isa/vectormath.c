@@ -31,7 +31,7 @@ INLINE float nearest(float x)
     return (x + shift) - shift;
 }
 
-/* ---- exponential and its kin --------------------------------------------------------------------- */
+/* ---- exponential and its kin ----------------------------------------------------------------- */
 
 /* exp(r) for |r| <= ln(2) / 2. */
 INLINE float exp_small(float r)
@@ -92,7 +92,7 @@ INLINE float sigmoid_one(float x)
     return (x < 0 ? e : 1) / (1 + e);
 }
 
-/* ---- logarithm and its kin -------------------------------------------------------------------------- */
+/* ---- logarithm and its kin ------------------------------------------------------------------- */
 
 /* log x for positive normal numbers: x = m 2^e with m in [sqrt(1/2), sqrt(2)), and
  * log x = log m + e ln 2. */
@@ -130,8 +130,8 @@ INLINE float log1p_one(float x)
     return d == 0 ? x : y;
 }
 
-/* max(x, 0) + log(1 + exp(-|x|)). The exponential is within 0 .. 1, so none of the logarithm's special
- * cases can occur; with them the compiler makes branches and no vector code. */
+/* max(x, 0) + log(1 + exp(-|x|)). The exponential is within 0 .. 1, so none of the logarithm's
+ * special cases can occur; with them the compiler makes branches and no vector code. */
 INLINE float softplus_one(float x)
 {
     float e = exp_one(-fabsf(x)), u = 1 + e, d = u - 1;
@@ -139,7 +139,7 @@ INLINE float softplus_one(float x)
     return (x > 0 ? x : 0) + (d == 0 ? e : y);
 }
 
-/* ---- the others ----------------------------------------------------------------------------------------- */
+/* ---- the others ------------------------------------------------------------------------------ */
 
 /* A rational function on |x| <= 4, where erf reaches 1 to the last bit. */
 INLINE float erf_one(float x)
@@ -202,7 +202,7 @@ static void map_cos(float *out, const float *a, int64_t n)
             out[i] = cosf(a[i]);
 }
 
-/* ---- tables of one operand --------------------------------------------------------------------------------- */
+/* ---- tables of one operand ------------------------------------------------------------------- */
 
 #define UNARY(name, expression)                                                                    \
     static void map_##name(float *out, const float *a, int64_t n)                                  \
@@ -243,7 +243,7 @@ static void map_stop_gradient(float *out, const float *a, int64_t n)
         memcpy(out, a, (size_t)n * sizeof *out);
 }
 
-/* ---- tables of two operands ---------------------------------------------------------------------------------- */
+/* ---- tables of two operands ------------------------------------------------------------------ */
 
 #define BINARY(name, expression)                                                                   \
     INLINE float one_##name(float x, float y)                                                      \
@@ -276,7 +276,8 @@ BINARY(equal, x == y ? 1.0f : 0.0f)
 BINARY(and, x != 0 && y != 0 ? 1.0f : 0.0f)
 BINARY(or, x != 0 || y != 0 ? 1.0f : 0.0f)
 
-static void map_select(float *out, const float *condition, const float *a, const float *b, int64_t n)
+static void map_select(float *out, const float *condition, const float *a, const float *b,
+                       int64_t n)
 {
     LOOP out[i] = condition[i] != 0 ? a[i] : b[i];
 }
@@ -286,7 +287,22 @@ static void map_fill(float *out, float value, int64_t n)
     LOOP out[i] = value;
 }
 
-/* ---- conversions ------------------------------------------------------------------------------------------------ */
+static void combine(float *out, const float *a, float s, const float *b, float t, int64_t n)
+{
+    LOOP out[i] = a[i] * s + b[i] * t;
+}
+
+static void combine_square(float *out, const float *a, float s, const float *b, float t, int64_t n)
+{
+    LOOP out[i] = a[i] * s + b[i] * b[i] * t;
+}
+
+static void affine(float *out, const float *a, float s, float t, int64_t n)
+{
+    LOOP out[i] = a[i] * s + t;
+}
+
+/* ---- conversions ----------------------------------------------------------------------------- */
 
 static void from_u8(float *out, const uint8_t *a, int64_t n)
 {
@@ -308,7 +324,7 @@ static void to_bool(uint8_t *out, const float *a, int64_t n)
     LOOP out[i] = a[i] != 0;
 }
 
-/* ---- folding ------------------------------------------------------------------------------------------------------ */
+/* ---- folding --------------------------------------------------------------------------------- */
 
 enum { STREAMS = 4 }; /* so many results are under way at once */
 
@@ -401,6 +417,9 @@ const cairn__vectormath CAIRN__ISA_NAME(cairn__vectormath) = {
 #undef CAIRN_X
     .select = map_select,
     .fill = map_fill,
+    .combine = combine,
+    .combine_square = combine_square,
+    .affine = affine,
     .from_u8 = from_u8,
     .from_i32 = from_i32,
     .to_u8 = to_u8,

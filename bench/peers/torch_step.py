@@ -1,0 +1,83 @@
+"""One training step in PyTorch, set up as well as it can be: prints one JSON object.
+
+The peer of `cairn bench step`: same shapes, same optimiser, same number of threads, data already in
+memory, medians over the steps of one process. Run by bench/peers/run."""
+import argparse
+import json
+import os
+import resource
+import time
+
+
+def process_age():
+    with open("/proc/self/stat") as f:
+        start = int(f.read().rsplit(")", 1)[1].split()[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - start
+
+
+def build(torch, name):
+    """The model's loss as a function of nothing, and its parameters."""
+    nn, functional = torch.nn, torch.nn.functional
+    if name == "autoencoder":
+        sizes = [784, 1000, 500, 250, 30, 250, 500, 1000, 784]
+        layers = []
+        for i, (p, q) in enumerate(zip(sizes, sizes[1:])):
+            layers.append(nn.Linear(p, q))
+            if i not in (3, 7):
+                layers.append(nn.Tanh())
+        model = nn.Sequential(*layers)
+        x = torch.rand(1000, 784)
+
+        def loss():
+            return functional.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / 1000
+    else:
+        model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+        x, label = torch.rand(64, 784), torch.arange(64) % 10
+
+        def loss():
+            return functional.cross_entropy(model(x), label)
+    return loss, list(model.parameters())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", choices=["autoencoder", "mlp"], default="autoencoder")
+    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compile", action="store_true")
+    arguments = parser.parse_args()
+
+    import torch
+    torch.set_num_threads(arguments.threads)
+    torch.set_flush_denormal(True)
+    torch.manual_seed(1)
+    loss, parameters = build(torch, arguments.model)
+    optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    if arguments.compile:
+        loss = torch.compile(loss)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        loss().backward()
+        optimizer.step()
+
+    step()
+    first = process_age()
+    warm = time.perf_counter() + 0.3 * arguments.seconds
+    while time.perf_counter() < warm:
+        step()
+    times, end = [], time.perf_counter() + arguments.seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - start)
+    times.sort()
+    print(json.dumps({
+        "step_ms": 1e3 * times[len(times) // 2],
+        "first_step_ms": 1e3 * first,
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "version": torch.__version__,
+    }))
+
+
+main()
