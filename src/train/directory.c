@@ -91,7 +91,8 @@ bool cairn__directory_lock(cairn_trainer *t, cairn_status *status)
 static bool write_config(const cairn_trainer *t, cairn_status *status)
 {
     char path[CAIRN__PATH_SIZE];
-    const cairn_config_section own[] = {{"train", cairn_train_table, &t->options}, {NULL}};
+    const cairn_config_section own[] = {{"train", cairn_train_table, &t->options},
+                                        {NULL, NULL, NULL}};
     cairn__text text = {.status = status};
     cairn__config_head(&text, cairn__isa_name(cairn__isa()));
     cairn__config_text(&text, own, status);
