@@ -32,8 +32,8 @@ static const cairn_batch *next_batch(cairn_trainer *t, cairn_status *status)
     return batch ? batch : cairn_loader_next(t->loader, status); /* the next epoch's first */
 }
 
-/* Not before the first step, when nothing has been gathered yet; but after it, since a
- * preconditioner of one batch is better than none. */
+/* Not before the first step, when nothing has been gathered yet; but after it: a preconditioner
+ * of one batch is better than none. */
 static bool refreshes(const cairn_trainer *t)
 {
     return t->at.step == 1 || (t->at.step > 0 && due(t->at.step, t->problem.refresh_interval));

@@ -14,6 +14,12 @@
 #include <xmmintrin.h>
 #endif
 
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 enum { SPINS = 1000, LINE = 64 };
 static const double tiny_ns = 3000; /* about what it costs to wake up and meet */
 
@@ -37,6 +43,7 @@ struct cairn__executor {
     } *next; /* chunk to be taken next, for each phase */
     _Alignas(LINE) atomic_int arrived;
     _Alignas(LINE) atomic_int round;
+    atomic_int asleep; /* threads that may have to be woken for the next round */
 };
 
 /* ---- preparing ------------------------------------------------------------------------------- */
@@ -130,24 +137,52 @@ static void restore_denormals(unsigned before)
 #endif
 }
 
-/* Waits until all threads are here. Spins first, since waves are short; then lets others run, since
- * there may be more threads than cores. */
+static void pause_a_little(void)
+{
+#ifdef __x86_64__
+    _mm_pause();
+#endif
+}
+
+/* Sleeps until `round` has moved on. A thread that only gave way with sched_yield() would stay
+ * runnable, and a busy system may then leave it on the core that the others are waiting for. */
+static void sleep_through(cairn__executor *e, int round)
+{
+#ifdef __linux__
+    atomic_fetch_add(&e->asleep, 1);
+    while (atomic_load(&e->round) == round)
+        syscall(SYS_futex, &e->round, FUTEX_WAIT_PRIVATE, round, NULL, NULL, 0);
+    atomic_fetch_sub(&e->asleep, 1);
+#else
+    while (atomic_load(&e->round) == round)
+        sched_yield();
+#endif
+}
+
+static void wake_sleepers(cairn__executor *e)
+{
+#ifdef __linux__
+    if (atomic_load(&e->asleep) > 0)
+        syscall(SYS_futex, &e->round, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+#endif
+}
+
+/* Waits until all threads are here. Spins first, since waves are short; then sleeps. */
 static void meet(cairn__executor *e, int threads)
 {
     int round = atomic_load_explicit(&e->round, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&e->arrived, 1, memory_order_acq_rel) == threads - 1) {
         atomic_store_explicit(&e->arrived, 0, memory_order_relaxed);
-        atomic_store_explicit(&e->round, round + 1, memory_order_release);
+        atomic_store(&e->round, round + 1);
+        wake_sleepers(e);
         return;
     }
-    for (int i = 0; atomic_load_explicit(&e->round, memory_order_acquire) == round; i++) {
-        if (i > SPINS)
-            sched_yield();
-#ifdef __x86_64__
-        else
-            _mm_pause();
-#endif
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&e->round, memory_order_acquire) != round)
+            return;
+        pause_a_little();
     }
+    sleep_through(e, round);
 }
 
 static void run_alone(const cairn__executor *e, const phase *p, void *scratch)

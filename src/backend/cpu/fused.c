@@ -7,49 +7,11 @@
  *
  * A tile is TILE elements, or as many whole rows as fit. With one row in a tile a value for each
  * row is a plain number; with several it is spread over a wide register before use. */
-#include "backend/cpu/fused.h"
+#include "backend/cpu/fused_program.h"
 
 #include <string.h>
 
 enum { TILE = 1024, ALIGN = 16 /* floats */ };
-
-/* An operand with everything resolved that does not depend on the tile. */
-typedef enum source {
-    FROM_WIDE,    /* wide register */
-    FROM_NARROW,  /* narrow register */
-    FROM_MEMORY,  /* f32 in order: base + element */
-    FROM_ROWS,    /* f32, one a row: base + row */
-    FROM_PRODUCT, /* the matrix product */
-    FROM_NUMBER,  /* immediate */
-    FROM_SINGLE,  /* one element in memory, read when the stretch begins */
-} source;
-
-typedef struct operand {
-    source from;
-    int index; /* of the register */
-    const float *base;
-    const void *single;
-    cairn_dtype dtype; /* of the single element */
-    float number;
-} operand;
-
-typedef enum form { MAP1, MAP2, SELECT, FOLD } form;
-
-typedef struct instruction {
-    form form;
-    bool narrow; /* works on one value a row */
-    int operands, spare[3]; /* wide registers for operands that must be spread */
-    operand operand[3];
-    int result;
-    float *direct;   /* the result goes to this array in order */
-    uint8_t *small;  /* or to this one, converted to bool or u8 */
-    bool small_bool;
-    cairn__map1 *map1;
-    cairn__map2 *map2;
-    cairn__map2_right *right;
-    cairn__map2_left *left;
-    cairn__fold *fold;
-} instruction;
 
 /* An operand that must be converted or picked by strides first. */
 typedef struct staged {
@@ -186,6 +148,7 @@ static bool resolve_all(cairn__cpu_fused *f, const cairn__fused *plan, int *stag
         if (from->store >= 0)
             resolve_store(plan, from->store, in, address, context);
     }
+    f->instructions = cairn__cpu_join(f->instruction, f->instructions, f->k);
     int registers = f->wide; /* spare ones are shared by all instructions */
     for (int i = 0; i < f->instructions; i++) {
         int before = f->wide;
@@ -241,7 +204,7 @@ size_t cairn__cpu_fused_scratch(const cairn__cpu_fused *f)
 {
     int64_t floats = f->wide * padded(f->tile) + f->narrow * padded(f->tile_units);
     size_t pointers = (size_t)(f->wide + f->narrow) * sizeof(float *);
-    size_t numbers = 3 * (size_t)f->instructions * sizeof(float);
+    size_t numbers = OPERANDS * (size_t)f->instructions * sizeof(float);
     return (size_t)floats * sizeof(float) + pointers + numbers;
 }
 
@@ -332,7 +295,7 @@ typedef struct tile {
     int64_t first_unit, units, first, n; /* units and elements of the tile */
     float *wide_room, *narrow_room;
     float **wide, **narrow; /* where each register is now */
-    const float *numbers;   /* single elements, three for each instruction */
+    const float *numbers;   /* single elements, OPERANDS for each instruction */
     const float *product;
 } tile;
 
@@ -371,7 +334,7 @@ static argument find(const tile *t, const instruction *in, int index, int j)
     case FROM_MEMORY: return (argument){o->base + t->first, 0};
     case FROM_PRODUCT: return (argument){t->product + t->first, 0};
     case FROM_NUMBER: return (argument){NULL, o->number};
-    case FROM_SINGLE: return (argument){NULL, t->numbers[3 * index + j]};
+    case FROM_SINGLE: return (argument){NULL, t->numbers[OPERANDS * index + j]};
     case FROM_NARROW:
     case FROM_ROWS: break;
     }
@@ -398,7 +361,7 @@ static void run_fold(const tile *t, const instruction *in, argument a, float *ou
 
 static void run_instruction(tile *t, const instruction *in, int index)
 {
-    argument a[3];
+    argument a[OPERANDS];
     int64_t n = in->narrow ? t->units : t->n;
     float *out = in->narrow ? narrow_room(t, in->result) : wide_room(t, in->result);
     if (in->direct)
@@ -416,6 +379,14 @@ static void run_instruction(tile *t, const instruction *in, int index)
         else
             in->left(out, a[0].number, as_array(t, in, a[1], 1, n), n);
         break;
+    case COMBINE:
+        t->f->k->combine(out, a[0].array, a[1].number, a[2].array, in->sign * a[3].number, n);
+        break;
+    case COMBINE_SQUARE:
+        t->f->k->combine_square(out, a[0].array, a[1].number, a[2].array, in->sign * a[3].number,
+                                n);
+        break;
+    case AFFINE: t->f->k->affine(out, a[0].array, a[1].number, a[2].number, n); break;
     case SELECT:
         t->f->k->select(out, as_array(t, in, a[0], 0, n), as_array(t, in, a[1], 1, n),
                         as_array(t, in, a[2], 2, n), n);
@@ -458,7 +429,7 @@ void cairn__cpu_fused_run(const cairn__cpu_fused *f, int64_t first, int64_t coun
     for (int i = 0; i < f->instructions; i++)
         for (int j = 0; j < f->instruction[i].operands; j++)
             if (f->instruction[i].operand[j].from == FROM_SINGLE)
-                numbers[3 * i + j] = convert_one(f->instruction[i].operand[j].dtype,
+                numbers[OPERANDS * i + j] = convert_one(f->instruction[i].operand[j].dtype,
                                                  f->instruction[i].operand[j].single);
     int64_t unit = cairn__cpu_fused_unit(f);
     for (int64_t u = first; u < first + count; u += f->tile_units) {

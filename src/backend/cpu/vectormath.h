@@ -52,6 +52,11 @@ typedef struct cairn__vectormath {
     void (*select)(float *out, const float *condition, const float *a, const float *b, int64_t n);
     void (*fill)(float *out, float value, int64_t n);
 
+    /* a s + b t, a s + b^2 t, a s + t. */
+    void (*combine)(float *out, const float *a, float s, const float *b, float t, int64_t n);
+    void (*combine_square)(float *out, const float *a, float s, const float *b, float t, int64_t n);
+    void (*affine)(float *out, const float *a, float s, float t, int64_t n);
+
     /* Conversions between memory and registers. */
     void (*from_u8)(float *out, const uint8_t *a, int64_t n);
     void (*from_i32)(float *out, const int32_t *a, int64_t n);

@@ -118,7 +118,7 @@ typedef struct scale {
 
 static scale scale_of(const cairn__reproduction *r)
 {
-    scale s = r->quick ? (scale){3, 3, 5, 250, 0} : (scale){8, 5, 15, 250, 0};
+    scale s = r->quick ? (scale){3, 3, 5, 250, 0} : (scale){6, 4, 15, 250, 0};
     s.seeds = (int)CAIRN__MIN(CAIRN__MAX(r->seeds, (int64_t)s.seeds), (int64_t)MOST_SEEDS);
     s.items = cairn_dataset_count(r->data, CAIRN_SPLIT_TRAIN);
     return s;

@@ -287,6 +287,21 @@ static void map_fill(float *out, float value, int64_t n)
     LOOP out[i] = value;
 }
 
+static void combine(float *out, const float *a, float s, const float *b, float t, int64_t n)
+{
+    LOOP out[i] = a[i] * s + b[i] * t;
+}
+
+static void combine_square(float *out, const float *a, float s, const float *b, float t, int64_t n)
+{
+    LOOP out[i] = a[i] * s + b[i] * b[i] * t;
+}
+
+static void affine(float *out, const float *a, float s, float t, int64_t n)
+{
+    LOOP out[i] = a[i] * s + t;
+}
+
 /* ---- conversions ----------------------------------------------------------------------------- */
 
 static void from_u8(float *out, const uint8_t *a, int64_t n)
@@ -402,6 +417,9 @@ const cairn__vectormath CAIRN__ISA_NAME(cairn__vectormath) = {
 #undef CAIRN_X
     .select = map_select,
     .fill = map_fill,
+    .combine = combine,
+    .combine_square = combine_square,
+    .affine = affine,
     .from_u8 = from_u8,
     .from_i32 = from_i32,
     .to_u8 = to_u8,
