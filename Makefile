@@ -12,8 +12,8 @@
 BUILD = build
 PREFIX = /usr/local
 DATA = /usr/share/datasets/fashion-mnist
-DEMO = $(BUILD)/cairn train locoprop --data $(DATA) --seconds 90 \
-	--arms "locoprop:optimizer=locoprop;adam:optimizer=adam"
+DEMO = $(BUILD)/cairn train locoprop --data $(DATA) --seconds 50 --evaluate-items 5000 --arms \
+	"LocoProp-M:inner_lr=3e-4,inner_momentum=0.99,inner_eps=1e-7;Adam:optimizer=adam,optimizer_options=learning_rate=1e-3"
 
 all:
 	@tools/install-dependencies
@@ -32,7 +32,9 @@ test-slow:
 	@tools/run-slow-tests $(BUILD)
 
 bench: all
-	$(BUILD)/cairn bench
+	$(BUILD)/cairn bench step --model mlp
+	$(BUILD)/cairn bench step --model autoencoder
+	bench/peers/run
 
 # Builds nothing as root when `make` was run before as a user.
 install:
