@@ -12,8 +12,10 @@
 BUILD = build
 PREFIX = /usr/local
 DATA = /usr/share/datasets/fashion-mnist
-DEMO = $(BUILD)/cairn train locoprop --data $(DATA) --seconds 50 --evaluate-items 5000 --arms \
-	"LocoProp-M:inner_lr=3e-4,inner_momentum=0.99,inner_eps=1e-7;Adam:optimizer=adam,optimizer_options=learning_rate=1e-3"
+LOCOPROP = inner_lr=3e-4,inner_momentum=0.99,inner_eps=1e-7
+ADAM = optimizer=adam,optimizer_options=learning_rate=1e-3
+DEMO = $(BUILD)/cairn train locoprop --data $(DATA) --seconds 50 --evaluate-items 5000 \
+	--arms "LocoProp-M:$(LOCOPROP);Adam:$(ADAM)"
 
 all:
 	@tools/install-dependencies
