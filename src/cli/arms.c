@@ -127,7 +127,8 @@ bool arms_train(const cli_call *call, arm *arms, int n, cairn_status *status)
                 return false;
             }
             open += !arms[i].done;
-            show_progress(call, arms, n);
+            if (!isnan(cairn_trainer_progress(arms[i].trainer).loss)) /* there was a step */
+                show_progress(call, arms, n);
             if (cli_interrupted) {
                 cli_progress_end(call);
                 return interrupt_all(arms, n, status);

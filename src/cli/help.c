@@ -27,9 +27,8 @@ static void default_text(const cairn_option *row, char *text, size_t size)
         char room[CAIRN_TEXT_SIZE];
         double alignment;
     } value;
-    cairn_option at_start = *row;
-    const cairn_option table[] = {at_start, CAIRN_OPT_END};
-    ((cairn_option *)table)[0].offset = 0;
+    cairn_option table[] = {*row, CAIRN_OPT_END};
+    table[0].offset = 0;
     cairn_options_defaults(table, &value);
     cairn_option_text(&table[0], &value, text, size);
 }
@@ -39,7 +38,8 @@ static void print_row(FILE *out, const cairn_option *row)
     char flag[128], standard[CAIRN_TEXT_SIZE];
     flag_text(row, flag, sizeof flag);
     default_text(row, standard, sizeof standard);
-    fprintf(out, "  %-30s %s", flag, row->help);
+    bool turns_off = row->kind == CAIRN_OPTION_FLAG && row->standard != 0;
+    fprintf(out, "  %-30s %s%s", flag, turns_off ? "turns off: " : "", row->help);
     if (row->kind == CAIRN_OPTION_CHOICE) {
         fprintf(out, " (");
         for (int i = 0; row->choices[i]; i++)
