@@ -27,6 +27,7 @@ static double remaining(const arm *a)
     return limit > 0 ? fmin(p.remaining, limit - p.seconds) : p.remaining;
 }
 
+/* Nothing before the first step: a finished run that is resumed does none. */
 static void show_progress(const cli_call *call, const arm *arms, int n)
 {
     cairn__text line = {.data = NULL};
@@ -38,6 +39,8 @@ static void show_progress(const cli_call *call, const arm *arms, int n)
     cairn__text_add(&line, "%3.0f %%", 100 * done);
     for (int i = 0; i < n; i++) {
         cairn_progress p = cairn_trainer_progress(arms[i].trainer);
+        if (p.step == 0) /* it waits for its first turn */
+            continue;
         cairn__text_add(&line, "  %s%sepoch %.1f, loss %.4g, %.0f ex/s", arms[i].name,
                         *arms[i].name ? ": " : "",
                         (double)p.examples /
@@ -127,8 +130,7 @@ bool arms_train(const cli_call *call, arm *arms, int n, cairn_status *status)
                 return false;
             }
             open += !arms[i].done;
-            if (!isnan(cairn_trainer_progress(arms[i].trainer).loss)) /* there was a step */
-                show_progress(call, arms, n);
+            show_progress(call, arms, n);
             if (cli_interrupted) {
                 cli_progress_end(call);
                 return interrupt_all(arms, n, status);
