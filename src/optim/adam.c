@@ -33,14 +33,24 @@ static cairn_tensor correction(cairn_tensor t, double beta)
     return cairn_neg(cairn_expm1(cairn_scale(t, log(beta))));
 }
 
-cairn_tensor cairn__adam_direction(const cairn__rule_input *in, double beta1, double beta2,
-                                   double epsilon, cairn_tensor *next)
+/* The mean over the root of the mean square, of which *scale = 1 / (1 - beta1^t) is still to be taken.
+ * m / c1 / (sqrt(v / c2) + epsilon) in the order of section 2 of the paper: numbers are divided by
+ * numbers, so that an element costs one division. */
+static cairn_tensor ratio(const cairn__rule_input *in, double beta1, double beta2, double epsilon,
+                          cairn_tensor *next, cairn_tensor *scale)
 {
     next[0] = cairn__average(in->state[0], in->gradient, beta1);
     next[1] = cairn__average(in->state[1], cairn_square(in->gradient), beta2);
-    cairn_tensor mean = cairn_div(next[0], correction(in->t, beta1));
-    cairn_tensor square = cairn_div(next[1], correction(in->t, beta2));
-    return cairn_div(mean, cairn_add_scalar(cairn_sqrt(square), epsilon));
+    cairn_tensor root = cairn_mul(cairn_sqrt(next[1]), cairn_rsqrt(correction(in->t, beta2)));
+    *scale = cairn_reciprocal(correction(in->t, beta1));
+    return cairn_div(next[0], cairn_add_scalar(root, epsilon));
+}
+
+cairn_tensor cairn__adam_direction(const cairn__rule_input *in, double beta1, double beta2,
+                                   double epsilon, cairn_tensor *next)
+{
+    cairn_tensor scale, direction = ratio(in, beta1, beta2, epsilon, next, &scale);
+    return cairn_mul(direction, scale);
 }
 
 static int adam_states(const void *options, cairn_shape shape, cairn__rule_state *states)
@@ -54,8 +64,8 @@ static int adam_states(const void *options, cairn_shape shape, cairn__rule_state
 static cairn_tensor adam_apply(const cairn__rule_input *in, cairn_tensor *next)
 {
     const cairn_adam_options *o = in->options;
-    cairn_tensor direction = cairn__adam_direction(in, o->beta1, o->beta2, o->epsilon, next);
-    return cairn__descend(in->value, in->rate, direction);
+    cairn_tensor scale, direction = ratio(in, o->beta1, o->beta2, o->epsilon, next, &scale);
+    return cairn__descend(in->value, cairn_mul(in->rate, scale), direction);
 }
 
 static int adamw_states(const void *options, cairn_shape shape, cairn__rule_state *states)
