@@ -217,15 +217,36 @@ INLINE void pack_along(const float *from, int64_t step, int64_t count, int64_t d
             to[k * width + i] = i < count ? from[k * step + i] : 0;
 }
 
+/* Rows of A that lie side by side, `high` of them a panel, all panels in one pass over the steps:
+ * panel by panel, each step would come from another page of memory, for 56 bytes. Whole vectors, but
+ * for the last step: behind them lies the next step, and numbers of a panel above `high` are never
+ * used. */
+static void pack_a_along(const float *from, int64_t step, int64_t rows, int64_t high, int64_t depth,
+                         float *to)
+{
+    int64_t k = 0;
+    for (; step >= LANES && k < depth - 1; k++, from += step, to += TILE_ROWS) {
+        float *panel = to;
+        for (int64_t i = 0; i < rows; i += high, panel += depth * TILE_ROWS) {
+            __builtin_prefetch(from + i + 4 * step);
+            for (int64_t j = 0; j < TILE_ROWS; j += LANES)
+                vec_store(panel + j, vec_load(from + i + j));
+        }
+    }
+    for (int64_t i = 0; i < rows; i += high, to += depth * TILE_ROWS)
+        pack_along(from + i, step, MIN(high, rows - i), depth - k, to, TILE_ROWS);
+}
+
 /* `rows` rows of A as panels of `high` rows; a panel has TILE_ROWS numbers a step. */
 static void pack_a(const cairn__gemm_task *t, const float *from, int64_t rows, int64_t high,
                    int64_t depth, float *to)
 {
+    if (t->a_row == 1) {
+        pack_a_along(from, t->a_depth, rows, high, depth, to);
+        return;
+    }
     for (int64_t i = 0; i < rows; i += high, from += high * t->a_row, to += TILE_ROWS * depth)
-        if (t->a_row == 1)
-            pack_along(from, t->a_depth, MIN(high, rows - i), depth, to, TILE_ROWS);
-        else
-            pack_across(from, t->a_row, MIN(high, rows - i), depth, to, TILE_ROWS);
+        pack_across(from, t->a_row, MIN(high, rows - i), depth, to, TILE_ROWS);
 }
 
 /* Whole panels of B whose columns lie side by side, all panels in one pass over the rows: the reads
