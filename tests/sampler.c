@@ -101,7 +101,7 @@ bool sampler_source(const cairn_node *leaf, double *out, void *data)
     if (leaf->op == &cairn__op_variable) {
         const cairn_variable *v = leaf->at.data;
         void *first = cairn__alloc(v->bytes, 1, NULL);
-        bool good = cairn__variable_initial(v, first, NULL);
+        bool good = cairn__variable_initial(v, 0, cairn_shape_count(v->shape), first, NULL);
         cairn__to_double(v->dtype, first, out, count);
         cairn__free(first);
         return good;

@@ -59,22 +59,23 @@ void *cairn__resize(void *old, size_t n, size_t size, cairn_status *status)
     return memory;
 }
 
+/* From 1 MB on in whole pages of 2 MB: a page costs one interruption instead of 512. */
 void *cairn__alloc_aligned(size_t bytes, cairn_status *status)
 {
     const size_t huge = (size_t)2 << 20;
     if (!cairn_ok(status))
         return NULL;
-    size_t alignment = bytes >= 2 * huge ? huge : 64;
+    size_t alignment = bytes >= huge / 2 ? huge : 64;
     void *memory = NULL;
     if (!permitted() || bytes > PTRDIFF_MAX - huge ||
-        posix_memalign(&memory, alignment, product((bytes + 63) / 64, 64))) {
+        posix_memalign(&memory, alignment, (bytes + alignment - 1) / alignment * alignment)) {
         cairn__fail_memory(status, bytes);
         return NULL;
     }
 #ifdef MADV_HUGEPAGE
     /* Only advice: a refusal costs speed at the first touch and nothing else. */
     if (alignment == huge)
-        madvise(memory, bytes, MADV_HUGEPAGE);
+        madvise(memory, (bytes + huge - 1) / huge * huge, MADV_HUGEPAGE);
 #endif
     return memory;
 }

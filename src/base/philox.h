@@ -43,4 +43,11 @@ static inline void cairn__normal_pair(const uint32_t words[2], float values[2])
     values[1] = (float)(radius * sin(angle));
 }
 
+/* Elements first .. first + n of the values that cairn_random_uniform_fill() and
+ * cairn_random_normal_fill() give; first is a multiple of 4. On all threads. */
+void cairn__random_uniform_run(uint64_t seed, uint64_t stream, int64_t first, int64_t n,
+                               float *out);
+void cairn__random_normal_run(uint64_t seed, uint64_t stream, int64_t first, int64_t n,
+                              float *out);
+
 #endif

@@ -203,8 +203,10 @@ void cairn__variables_drop(cairn__variables *set);
 /* Gives the variable storage on `device` and its first value, if it has none yet. */
 bool cairn__variable_place(cairn_variable *variable, cairn_device *device, cairn_status *status);
 
-/* Writes the first value of a variable to host memory of its size. */
-bool cairn__variable_initial(const cairn_variable *variable, void *data, cairn_status *status);
+/* Writes elements first .. first + n of the variable's first value to host memory. first is a
+ * multiple of 4. */
+bool cairn__variable_initial(const cairn_variable *variable, int64_t first, int64_t n, void *data,
+                             cairn_status *status);
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 

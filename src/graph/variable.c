@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/philox.h"
 #include "graph/graph.h"
 
 /* ---- the set --------------------------------------------------------------------------------- */
@@ -162,35 +163,40 @@ static double fan_in(const cairn_variable *v)
     return r > 1 ? (double)CAIRN__MAX(v->shape.size[r - 2], (int64_t)1) : 1;
 }
 
-static void fill_uniform(float *x, int64_t n, uint64_t seed, uint64_t stream, double bound)
+/* Elements first .. first + n of a variable. */
+typedef struct stretch {
+    int64_t first, n;
+    float *x;
+} stretch;
+
+static void fill_uniform(const cairn_variable *v, stretch s, double bound)
 {
-    cairn_random_uniform_fill(seed, stream, n, x);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(bound * (2 * (double)x[i] - 1));
+    cairn__random_uniform_run(v->seed, cairn_random_stream(v->name), s.first, s.n, s.x);
+    for (int64_t i = 0; i < s.n; i++)
+        s.x[i] = (float)(bound * (2 * (double)s.x[i] - 1));
 }
 
-static void fill_normal(float *x, int64_t n, uint64_t seed, uint64_t stream, double deviation)
+static void fill_normal(const cairn_variable *v, stretch s, double deviation)
 {
-    cairn_random_normal_fill(seed, stream, n, x);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(deviation * (double)x[i]);
+    cairn__random_normal_run(v->seed, cairn_random_stream(v->name), s.first, s.n, s.x);
+    for (int64_t i = 0; i < s.n; i++)
+        s.x[i] = (float)(deviation * (double)s.x[i]);
 }
 
-static void fill_identity(const cairn_variable *v, float *x)
+static void fill_identity(const cairn_variable *v, stretch s)
 {
     int r = v->shape.rank;
     int64_t rows = r > 1 ? v->shape.size[r - 2] : 1, columns = r > 0 ? v->shape.size[r - 1] : 1;
-    int64_t n = cairn_shape_count(v->shape);
-    for (int64_t i = 0; i < n; i++)
-        x[i] = i % columns == i / columns % rows ? (float)v->init.scale : 0;
+    for (int64_t i = s.first; i < s.first + s.n; i++)
+        s.x[i - s.first] = i % columns == i / columns % rows ? (float)v->init.scale : 0;
 }
 
-bool cairn__variable_initial(const cairn_variable *v, void *data, cairn_status *status)
+bool cairn__variable_initial(const cairn_variable *v, int64_t first, int64_t n, void *data,
+                             cairn_status *status)
 {
-    int64_t n = cairn_shape_count(v->shape);
-    uint64_t stream = cairn_random_stream(v->name);
     double scale = v->init.scale;
     size_t size = cairn_dtype_bytes(v->dtype);
+    const stretch s = {first, n, data};
     if (v->init.kind == CAIRN_INIT_CONSTANT) {
         for (int64_t i = 0; i < n; i++)
             cairn__from_double(v->dtype, &scale, (char *)data + (size_t)i * size, 1);
@@ -201,20 +207,34 @@ bool cairn__variable_initial(const cairn_variable *v, void *data, cairn_status *
                            v->name);
     switch (v->init.kind) {
     case CAIRN_INIT_CONSTANT: break;
-    case CAIRN_INIT_UNIFORM: fill_uniform(data, n, v->seed, stream, scale); break;
-    case CAIRN_INIT_NORMAL: fill_normal(data, n, v->seed, stream, scale); break;
-    case CAIRN_INIT_GLOROT_UNIFORM:
-        fill_uniform(data, n, v->seed, stream, scale * glorot_bound(v));
-        break;
-    case CAIRN_INIT_HE_NORMAL:
-        fill_normal(data, n, v->seed, stream, scale * sqrt(2 / fan_in(v)));
-        break;
-    case CAIRN_INIT_LECUN_NORMAL:
-        fill_normal(data, n, v->seed, stream, scale * sqrt(1 / fan_in(v)));
-        break;
-    case CAIRN_INIT_IDENTITY: fill_identity(v, data); break;
+    case CAIRN_INIT_UNIFORM: fill_uniform(v, s, scale); break;
+    case CAIRN_INIT_NORMAL: fill_normal(v, s, scale); break;
+    case CAIRN_INIT_GLOROT_UNIFORM: fill_uniform(v, s, scale * glorot_bound(v)); break;
+    case CAIRN_INIT_HE_NORMAL: fill_normal(v, s, scale * sqrt(2 / fan_in(v))); break;
+    case CAIRN_INIT_LECUN_NORMAL: fill_normal(v, s, scale * sqrt(1 / fan_in(v))); break;
+    case CAIRN_INIT_IDENTITY: fill_identity(v, s); break;
     }
     return true;
+}
+
+/* Through a room that stays in cache: a second array of the variable's size would be fresh memory,
+ * which costs more than the numbers. */
+static bool write_initial(const cairn_variable *v, cairn_device *device, void *storage,
+                          cairn_status *status)
+{
+    enum { PIECE = 1 << 18 };
+    const int64_t count = cairn_shape_count(v->shape), most = CAIRN__MIN(count, (int64_t)PIECE);
+    const size_t size = cairn_dtype_bytes(v->dtype);
+    void *room = cairn__alloc((size_t)CAIRN__MAX(most, (int64_t)1), size, status);
+    bool good = room != NULL;
+    for (int64_t i = 0; good && i < count; i += PIECE) {
+        int64_t n = CAIRN__MIN(count - i, most);
+        good = cairn__variable_initial(v, i, n, room, status) &&
+               device->backend->write(device, storage, (size_t)i * size, room, (size_t)n * size,
+                                      status);
+    }
+    cairn__free(room);
+    return good;
 }
 
 bool cairn__variable_place(cairn_variable *v, cairn_device *device, cairn_status *status)
@@ -230,11 +250,7 @@ bool cairn__variable_place(cairn_variable *v, cairn_device *device, cairn_status
     if (!storage)
         return false;
     bool zero = v->init.kind == CAIRN_INIT_CONSTANT && v->init.scale == 0; /* as memory comes */
-    void *first = zero ? NULL : cairn__alloc(v->bytes, 1, status);
-    bool good = zero || (first && cairn__variable_initial(v, first, status) &&
-                         device->backend->write(device, storage, 0, first, v->bytes, status));
-    cairn__free(first);
-    if (!good) {
+    if (!zero && !write_initial(v, device, storage, status)) {
         device->backend->free(device, storage);
         return false;
     }
@@ -306,7 +322,7 @@ bool cairn_variable_read(const cairn_variable *v, void *data, size_t bytes, cair
     if (!fits(v, bytes, status))
         return false;
     if (!v->device)
-        return cairn__variable_initial(v, data, status);
+        return cairn__variable_initial(v, 0, cairn_shape_count(v->shape), data, status);
     return v->device->backend->read(v->device, v->storage, 0, data, bytes, status);
 }
 

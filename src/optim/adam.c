@@ -33,9 +33,9 @@ static cairn_tensor correction(cairn_tensor t, double beta)
     return cairn_neg(cairn_expm1(cairn_scale(t, log(beta))));
 }
 
-/* The mean over the root of the mean square, of which *scale = 1 / (1 - beta1^t) is still to be taken.
- * m / c1 / (sqrt(v / c2) + epsilon) in the order of section 2 of the paper: numbers are divided by
- * numbers, so that an element costs one division. */
+/* The mean over the root of the mean square; the direction is *scale = 1 / (1 - beta1^t) times it.
+ * It is m / c1 / (sqrt(v / c2) + epsilon) in the order of section 2 of the paper: numbers are
+ * divided by numbers, so that an element costs one division. */
 static cairn_tensor ratio(const cairn__rule_input *in, double beta1, double beta2, double epsilon,
                           cairn_tensor *next, cairn_tensor *scale)
 {

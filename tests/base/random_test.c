@@ -15,6 +15,24 @@ TEST(philox_known_answers)
     CHECK(w[0] == 0xd16cfe09u && w[1] == 0x94fdccebu && w[2] == 0x5001e420u && w[3] == 0x24126ea1u);
 }
 
+TEST(fills_give_the_words_of_the_stream_in_order)
+{
+    enum { N = 100003, FIRST = 4 * 77 };
+    static float x[N], tail[N];
+    const uint64_t seed = test_seed(), stream = 0xfedcba9876543210ull;
+    cairn_random_uniform_fill(seed, stream, N, x);
+    cairn__random_uniform_run(seed, stream, FIRST, N - FIRST, tail);
+    for (int64_t i = 0; i < N; i++) {
+        uint32_t w[4];
+        cairn__philox(seed, stream, (uint64_t)i / 4, w);
+        if (x[i] != cairn__uniform(w[i % 4]) || (i >= FIRST && tail[i - FIRST] != x[i])) {
+            CHECK(x[i] == cairn__uniform(w[i % 4]));
+            CHECK(i < FIRST || tail[i - FIRST] == x[i]);
+            break;
+        }
+    }
+}
+
 TEST(moments)
 {
     enum { N = 200000 };

@@ -77,7 +77,7 @@ static void doubles_open(doubles *d, cairn_graph *g)
         const cairn_variable *v = d->variables[i];
         char *first = cairn__alloc(v->bytes, 1, NULL);
         d->value[i] = cairn__alloc((size_t)count_of(v), sizeof(double), NULL);
-        CHECK(cairn__variable_initial(v, first, NULL));
+        CHECK(cairn__variable_initial(v, 0, count_of(v), first, NULL));
         cairn__to_double(v->dtype, first, d->value[i], count_of(v));
         /* 1e-8 as a first value, say, is not exact in f32. */
         for (int64_t j = 0; v->init.kind == CAIRN_INIT_CONSTANT && j < count_of(v); j++)

@@ -81,8 +81,8 @@ INLINE vec add_product_in_place(vec sum, const float *x, vec y)
  *
  * With all numbers of A loaded into registers first, a step of 14 x 2 vectors is 44 instructions in
  * the 14 cycles of its 28 products; where another program shares the core no more than half the
- * issue slots are ours, 42. Every second row reads A in its products instead: 37 instructions, and 25
- * of the 28 loads that fit. That is 10 % faster there and no slower elsewhere. */
+ * issue slots are ours, 42. Every second row reads A in its products instead: 37 instructions, and
+ * 25 of the 28 loads that fit. That is 10 % faster there and no slower elsewhere. */
 INLINE void step(int rows, int vectors, bool dense, const float *const a[5], int64_t row,
                  const float *b, vec sum[TILE_ROWS][2])
 {
@@ -218,9 +218,9 @@ INLINE void pack_along(const float *from, int64_t step, int64_t count, int64_t d
 }
 
 /* Rows of A that lie side by side, `high` of them a panel, all panels in one pass over the steps:
- * panel by panel, each step would come from another page of memory, for 56 bytes. Whole vectors, but
- * for the last step: behind them lies the next step, and numbers of a panel above `high` are never
- * used. */
+ * panel by panel, each step would come from another page of memory, for 56 bytes. Whole vectors,
+ * but for the last step: behind them lies the next step, and numbers of a panel above `high` are
+ * never used. */
 static void pack_a_along(const float *from, int64_t step, int64_t rows, int64_t high, int64_t depth,
                          float *to)
 {
@@ -397,7 +397,7 @@ static void product(const cairn__gemm_task *t, float *memory)
 /* Worth it when several pieces of C would each make their own copy: see above. */
 static int64_t packed_floats(int64_t M, int64_t N, int64_t K)
 {
-    if (M < 2 * LEAST_ROWS || N < TILE_COLUMNS || K < DEPTH / 4)
+    if (M < LEAST_ROWS || N < TILE_COLUMNS || K < DEPTH / 4)
         return 0;
     return round_up(N, TILE_COLUMNS) * K + LANES;
 }
