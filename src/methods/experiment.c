@@ -174,6 +174,93 @@ bool cairn__experiment_train(cairn__experiment *e, const char *key, const cairn_
     return keep_outcome(e, key, outcome, status);
 }
 
+/* ---- pace ------------------------------------------------------------------------------------ */
+
+enum { PACE_ROUNDS = 9 };
+
+static int rising(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Seconds of a step in one turn. */
+static bool take_turn(cairn__experiment *e, cairn_trainer *t, int steps, double *seconds,
+                      cairn_status *status)
+{
+    double before = cairn_trainer_progress(t).seconds;
+    for (int i = 0; i < steps; i++) {
+        if (!cairn_trainer_advance(t, 0, status))
+            return cairn_ok(status) ? cairn__fail(status, CAIRN_ERR_STATE,
+                                                  "a training ended while it was timed")
+                                    : false;
+        if (e->r->stop && *e->r->stop)
+            return cairn__fail(status, CAIRN_ERR_INTERRUPTED, "interrupted");
+    }
+    *seconds = (cairn_trainer_progress(t).seconds - before) / steps;
+    return true;
+}
+
+static bool take_turns(cairn__experiment *e, cairn_trainer **trainers, int n, int steps,
+                       double *pace, cairn_status *status)
+{
+    double *times = cairn__alloc((size_t)n * PACE_ROUNDS, sizeof *times, status), warm;
+    bool good = times != NULL;
+    for (int i = 0; good && i < n; i++)
+        good = take_turn(e, trainers[i], steps, &warm, status);
+    for (int round = 0; good && round < PACE_ROUNDS; round++)
+        for (int i = 0; good && i < n; i++)
+            good = take_turn(e, trainers[i], steps, &times[i * PACE_ROUNDS + round], status);
+    for (int i = 0; good && i < n; i++) {
+        qsort(times + i * PACE_ROUNDS, PACE_ROUNDS, sizeof *times, rising);
+        pace[i] = times[i * PACE_ROUNDS + PACE_ROUNDS / 2];
+    }
+    cairn__free(times);
+    return good;
+}
+
+static bool find_pace(const cairn__experiment *e, int n, const char *const *keys, double *pace)
+{
+    for (int i = 0; i < n; i++) {
+        cairn__outcome o;
+        if (!find_outcome(e, keys[i], &o))
+            return false;
+        pace[i] = o.seconds;
+    }
+    return true;
+}
+
+bool cairn__experiment_pace(cairn__experiment *e, int n, const char *const *keys,
+                            const cairn_problem *problems, const cairn_train_options *options,
+                            int steps, double *pace, cairn_status *status)
+{
+    if (!cairn_ok(status))
+        return false;
+    report_progress(e, "timing steps in turn");
+    if (find_pace(e, n, keys, pace))
+        return true;
+    cairn_trainer **trainers = cairn__alloc((size_t)n, sizeof(cairn_trainer *), status);
+    bool good = trainers != NULL;
+    for (int i = 0; good && i < n; i++) {
+        cairn_train_setup setup = {.problem = &problems[i], .data = e->r->data, .options = options};
+        good = (trainers[i] = cairn_trainer_new(&setup, status)) != NULL;
+    }
+    good = good && take_turns(e, trainers, n, steps, pace, status);
+    for (int i = 0; good && i < n; i++)
+        good = keep_outcome(e, keys[i], &(cairn__outcome){.seconds = pace[i], .steps = 1}, status);
+    for (int i = 0; trainers && i < n; i++)
+        cairn_trainer_free(trainers[i]);
+    cairn__free(trainers);
+    return good;
+}
+
+void cairn__outcome_set_pace(cairn__outcome *o, double pace)
+{
+    o->seconds = pace * (double)o->steps;
+    for (int i = 0; i < o->points; i++)
+        o->second[i] = pace * (double)o->step[i];
+}
+
 double cairn__outcome_time_to(const cairn__outcome *o, double loss)
 {
     for (int i = 0; i < o->points; i++) {

@@ -30,6 +30,17 @@ bool cairn__experiment_train(cairn__experiment *e, const char *key, const cairn_
                              const cairn_train_options *options, cairn__outcome *outcome,
                              cairn_status *status);
 
+/* Seconds of a step of each of n trainings (`keys` name them as above): all take turns of `steps`
+ * steps, and the median over nine turns is kept. So a disturbance of the machine, or its change of
+ * speed over the day, meets all of them alike, which the seconds of whole trainings, an hour apart,
+ * do not promise. pace: n numbers. */
+bool cairn__experiment_pace(cairn__experiment *e, int n, const char *const *keys,
+                            const cairn_problem *problems, const cairn_train_options *options,
+                            int steps, double *pace, cairn_status *status);
+
+/* Replaces the seconds of an outcome by its steps times `pace`. */
+void cairn__outcome_set_pace(cairn__outcome *o, double pace);
+
 /* The first time (in seconds of steps) at which the curve is at or below `loss`, interpolated; NaN
  * if never. */
 double cairn__outcome_time_to(const cairn__outcome *o, double loss);
