@@ -60,9 +60,9 @@ def build(torch, name):
         def loss():
             return functional.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / 1000
     elif name == "resnet18":
-        # Of both memory formats the better one: channels last.
-        model = resnet18(torch).to(memory_format=torch.channels_last)
-        x = torch.rand(32, 3, 32, 32).to(memory_format=torch.channels_last)
+        # Channels first: on processors the faster of both memory formats.
+        model = resnet18(torch)
+        x = torch.rand(32, 3, 32, 32)
         label = torch.arange(32) % 10
 
         def loss():

@@ -227,7 +227,8 @@ static cairn_tensor sums(const cairn_tensor *x)
 static const cairn__sample sums_samples[] = {
     {.shape = {{2, {7, 5}}, {2, {7, 5}}, {1, {5}}}, .build = sums},
     {.shape = {{4, {2, 3, 2, 9}}, {4, {2, 3, 2, 9}}, {1, {9}}}, .build = sums},
-    {.shape = {{3, {90, 31, 21}}, {3, {90, 31, 21}}, {1, {21}}}, .build = sums},
+    {.shape = {{3, {90, 31, 21}}, {3, {90, 31, 21}}, {1, {21}}}, .build = sums, .looser = 10,
+     .why = "2790 terms of either sign leave less than the rounding of their partial sums allows"},
     {.shape = {{2, {70, 131}}, {2, {70, 131}}, {1, {131}}}, .build = sums},
     {.shape = {{2, {7, 5}}, {2, {5, 7}}, {1, {5}}}, .build = sums, .refusal = "have one shape"},
     {.shape = {{2, {7, 5}}, {2, {7, 5}}, {1, {4}}}, .build = sums,
