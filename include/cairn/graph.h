@@ -391,7 +391,7 @@ CAIRN_API cairn_tensor cairn_cumsum(cairn_tensor x, int axis, bool reverse, bool
  * zeros. indices: i32. */
 CAIRN_API cairn_tensor cairn_one_hot(cairn_tensor indices, int64_t depth);
 
-/* ---- 10. outputs and updates ------------------------------------------------------------------ */
+/* ---- 10. outputs and updates ----------------------------------------------------------------- */
 
 /* Makes x readable after each run under `name` (without scope). */
 CAIRN_API void cairn_output(cairn_tensor x, const char *name);

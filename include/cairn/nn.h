@@ -158,7 +158,7 @@ typedef struct cairn_resnet_options {
 CAIRN_API cairn_resnet_options cairn_resnet_defaults(int layers, int64_t classes);
 
 /* Logits [N, classes] of pictures x, f32 [N, H, W, C]. Parameters "stem/..", "stageS_blockB/..",
- * "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other options, and those of the layers.
+ * "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other options, and those of layers.
  * Source: He et al. 2016. arXiv:1512.03385 */
 CAIRN_API cairn_tensor cairn_resnet(cairn_tensor x, const cairn_resnet_options *options);
 

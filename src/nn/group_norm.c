@@ -11,8 +11,8 @@ cairn_tensor cairn_group_norm(cairn_tensor x, const char *name, int64_t groups, 
     if (shape.rank < 2 || cairn_shape_count(shape) == 0 || groups < 1 || C % groups) {
         char text[CAIRN_SHAPE_TEXT];
         cairn__graph_fail(x.graph, CAIRN_ERR_SHAPE,
-                          "group norm '%s': input %s in %lld groups, expected [N, .., C] and groups "
-                          "that divide C",
+                          "group norm '%s': input %s in %lld groups, expected [N, .., C] and "
+                          "groups that divide C",
                           name, cairn_shape_text(shape, text), (long long)groups);
         return x;
     }

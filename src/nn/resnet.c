@@ -78,8 +78,8 @@ cairn_tensor cairn_resnet(cairn_tensor x, const cairn_resnet_options *o)
         kind++;
     if (kind == CAIRN__COUNT(kinds) || first < 1 || o->classes < 1 || shape.rank != 4) {
         cairn__graph_fail(x.graph, CAIRN_ERR_VALUE,
-                          "resnet: %d layers, %lld channels, %lld classes, input %s; expected 18, 34 "
-                          "or 50 layers, at least 1 of both, and [N, H, W, C]",
+                          "resnet: %d layers, %lld channels, %lld classes, input %s; expected 18, "
+                          "34 or 50 layers, at least 1 of both, and [N, H, W, C]",
                           o->layers, (long long)first, (long long)o->classes,
                           cairn_shape_text(shape, text));
         return x;

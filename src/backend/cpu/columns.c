@@ -13,8 +13,9 @@ typedef struct columns_state {
     int64_t rows, C, pieces;
 } columns_state;
 
-/* A piece is read twice for its variance and should stay in L2 meanwhile. */
-enum { PIECE = 1 << 16, MOST_PIECES = 64 };
+/* A piece is read twice for its variance and should stay in L2 meanwhile; and short sums that are
+ * joined round less than a long one. */
+enum { PIECE = 1 << 14, MOST_PIECES = 64 };
 
 static const char *never(const cairn__cpu_context *c, const cairn__step *step)
 {

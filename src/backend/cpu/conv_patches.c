@@ -4,8 +4,8 @@
  *
  * The patches of some hundred rows at a time are gathered in scratch, which stays in cache. The
  * gradient for the input is such a product too, of patches of dy: with a stride of s, positions of
- * one remainder modulo s see the same taps, so each remainder is a class of rows with a matrix of its
- * own, made of the transposed weight beforehand. */
+ * one remainder modulo s see the same taps, so each remainder is a class of rows with a matrix of
+ * its own, made of the transposed weight beforehand. */
 #include <string.h>
 
 #include "backend/cpu/columns.h"
@@ -57,7 +57,7 @@ static int64_t floor_mod(int64_t a, int64_t b)
 
 /* ---- gathering ------------------------------------------------------------------------------- */
 
-/* Channels first .. first+count at each tap of one position j of example n, one tap after another. */
+/* Channels first .. first+count at each tap of position j of example n, one tap after another. */
 static void gather(const row_class *r, const float *from, const int64_t size[AXES],
                    int64_t channels, int64_t n, const int64_t j[AXES], int64_t first, int64_t count,
                    int64_t tap0, int64_t taps, float *to)
@@ -431,7 +431,8 @@ static bool prepare_weight(const cairn__cpu_context *c, const cairn__step *step,
     task->chunks = s->channel_blocks * s->tap_blocks * s->c.groups;
     s->pieces = 1;
     if (task->chunks < FEW_CHUNKS)
-        s->pieces = CAIRN__MAX(CAIRN__MIN(s->r.rows / PIECE_ROWS, (int64_t)MOST_PIECES), (int64_t)1);
+        s->pieces = CAIRN__MIN(s->r.rows / PIECE_ROWS, (int64_t)MOST_PIECES);
+    s->pieces = CAIRN__MAX(s->pieces, (int64_t)1);
     task->chunks *= s->pieces;
     task->run = run_weight;
     task->cost = 0.02 * step->flops + 0.1 * step->bytes;

@@ -3,7 +3,13 @@
  *     before   weights -> U [panel][36][channels in][width]
  *     chunk    tiles -> V [36][tiles][channels in]; for each panel V U -> M [36][tiles][width] -> y
  *
- * V and M of a chunk stay in the L2 cache. The gradient for the input is the same with dy for x and
+ * V and M of a chunk stay in the L2 cache. With few tiles and many channels U is the large one, and
+ * a chunk is a panel of columns instead, for all tiles:
+ *
+ *     before   tiles -> V [36][tiles][channels in]
+ *     chunk    weights -> U [36][channels in][width]; V U -> M [36][tiles][width] -> y
+ *
+ * The gradient for the input is the same with dy for x and
  * the weight turned. The one for the weight is a product for each of the 36 points:
  *
  *     before   x -> V [36][all tiles][C], dy -> W [36][all tiles][O]
@@ -21,6 +27,8 @@ enum { POINTS = CAIRN__WINOGRAD_POINTS, OUT = CAIRN__WINOGRAD_OUT };
 /* Channels and the useful share of a tile below which patches are faster; rows of a tile of the
  * product; numbers of V that are to fit into L2. */
 enum { FEWEST_CHANNELS = 16, LEAST_PER_TILE = 6, BLOCK_TILES = 28, V_NUMBERS = 320 << 10 };
+/* AHEAD: products fetch so many bytes behind a panel. */
+enum { AHEAD = 4096, TILES_A_CHUNK = 8, FEW_TILES = 256, ENOUGH_PANELS = 4 };
 
 typedef struct winograd_state {
     const cairn__winograd *k;
@@ -30,7 +38,7 @@ typedef struct winograd_state {
     int64_t N, H, W, H_out, W_out, low_y, low_x; /* of the pictures read and made */
     int64_t C, O;               /* channels read and made */
     int64_t weight_C, weight_O; /* of the weight as it is stored */
-    bool turned;
+    bool turned, by_panel;
     int64_t down, across, tiles, blocks, panels;
     int64_t row_C, row_O;       /* C and O in whole vectors */
     size_t m, room;             /* offsets in scratch of M and of what products need */
@@ -108,39 +116,69 @@ static void run_weights(const cairn__task *task, int64_t chunk, void *scratch)
                   s->shared + chunk * POINTS * s->C * s->k->width);
 }
 
+/* The products of one panel and what becomes of them: v, u, m as above. */
+static void run_panel(const winograd_state *s, int64_t p, int64_t first, int64_t tiles,
+                      const float *v, const float *u, float *m, float *room)
+{
+    const int64_t width = s->k->width, columns = CAIRN__MIN(width, s->O - p * width);
+    cairn__gemm_task t = {.M = tiles, .N = width, .K = s->C, .a = v, .a_row = s->row_C,
+                          .a_depth = 1, .c = m, .c_row = width, .b = u, .b_depth = width,
+                          .b_column = 1, .packed_b = u};
+    for (int point = 0; point < POINTS; point++) {
+        s->gemm->product(&t, room);
+        t.a += tiles * s->row_C;
+        t.c += tiles * width;
+        t.packed_b = t.b += s->C * width;
+    }
+    for (int64_t i = 0; i < tiles; i++) {
+        const cairn__winograd_tile tile = made_tile(s, s->to, first + i);
+        s->k->output(m + i * width, tiles * width, &tile, p * width, columns);
+    }
+}
+
 static void run(const cairn__task *task, int64_t chunk, void *scratch)
 {
     const winograd_state *s = task->state;
     const int64_t first = first_tile(s, chunk), tiles = first_tile(s, chunk + 1) - first;
-    const int64_t width = s->k->width;
     float *v = scratch, *m = (float *)(void *)((char *)scratch + s->m);
     float *room = (float *)(void *)((char *)scratch + s->room);
     for (int64_t i = 0; i < tiles; i++) {
         const cairn__winograd_tile tile = read_tile(s, first + i);
         s->k->input(&tile, v + i * s->row_C, tiles * s->row_C);
     }
-    for (int64_t p = 0; p < s->panels; p++) {
-        const int64_t columns = CAIRN__MIN(width, s->O - p * width);
-        cairn__gemm_task t = {.M = tiles, .N = width, .K = s->C, .a = v, .a_row = s->row_C,
-                              .a_depth = 1, .c = m, .c_row = width, .b_depth = width,
-                              .b_column = 1};
-        t.packed_b = t.b = s->shared + p * POINTS * s->C * width;
-        for (int point = 0; point < POINTS; point++) {
-            s->gemm->product(&t, room);
-            t.a += tiles * s->row_C;
-            t.c += tiles * width;
-            t.packed_b = t.b += s->C * width;
-        }
-        for (int64_t i = 0; i < tiles; i++) {
-            const cairn__winograd_tile tile = made_tile(s, s->to, first + i);
-            s->k->output(m + i * width, tiles * width, &tile, p * width, columns);
-        }
+    for (int64_t p = 0; p < s->panels; p++)
+        run_panel(s, p, first, tiles, v, s->shared + p * POINTS * s->C * s->k->width, m, room);
+}
+
+static void run_input(const cairn__task *task, int64_t chunk, void *scratch)
+{
+    const winograd_state *s = task->state;
+    const int64_t first = chunk * TILES_A_CHUNK;
+    const int64_t last = CAIRN__MIN(first + TILES_A_CHUNK, s->tiles);
+    (void)scratch;
+    for (int64_t i = first; i < last; i++) {
+        const cairn__winograd_tile tile = read_tile(s, i);
+        s->k->input(&tile, s->shared + i * s->row_C, s->tiles * s->row_C);
     }
+}
+
+static void run_by_panel(const cairn__task *task, int64_t chunk, void *scratch)
+{
+    const winograd_state *s = task->state;
+    float *u = scratch, *m = (float *)(void *)((char *)scratch + s->m);
+    s->k->weights(s->weight, s->weight_C, s->weight_O, s->turned, chunk * s->k->width, u);
+    run_panel(s, chunk, 0, s->tiles, s->shared, u, m,
+              (float *)(void *)((char *)scratch + s->room));
 }
 
 static void share(void *state, void *memory)
 {
     ((winograd_state *)state)->shared = memory;
+}
+
+static int64_t chunks_of_tiles(const winograd_state *s)
+{
+    return up(s->tiles, TILES_A_CHUNK) / TILES_A_CHUNK;
 }
 
 /* Blocks of about equal size, an even number of them, V of each in L2. */
@@ -194,21 +232,22 @@ static bool prepare(const cairn__cpu_context *c, const cairn__step *step, cairn_
     winograd_state *s = new_state(c, step, task, n->op == &cairn__op_conv_input_gradient);
     if (!s)
         return false;
-    s->blocks = blocks_of(s);
+    s->by_panel = s->tiles <= FEW_TILES && s->panels >= ENOUGH_PANELS;
+    s->blocks = s->by_panel ? 1 : blocks_of(s);
     const size_t most = (size_t)((s->tiles + s->blocks - 1) / s->blocks);
-    const size_t width = (size_t)s->k->width, line = 64 / sizeof(float);
-    s->m = (POINTS * most * (size_t)s->row_C + line - 1) / line * 64;
+    const size_t width = (size_t)s->k->width, U = POINTS * (size_t)s->C * width * sizeof(float);
+    const size_t V = POINTS * most * (size_t)s->row_C * sizeof(float);
+    s->m = ((s->by_panel ? U + AHEAD : V) + 63) / 64 * 64;
     s->room = s->m + POINTS * most * width * sizeof(float);
-    task->run = run;
-    task->chunks = s->tiles ? s->blocks : 0;
+    task->run = s->by_panel ? run_by_panel : run;
+    task->chunks = !s->tiles ? 0 : s->by_panel ? s->panels : s->blocks;
     task->scratch = s->room + s->gemm->scratch((int64_t)most, s->k->width, s->C);
-    /* Reads ahead of the last panel stay inside. */
-    task->shared = (size_t)s->panels * POINTS * (size_t)s->C * width * sizeof(float) + 4096;
+    task->shared = s->by_panel ? V : (size_t)s->panels * U + AHEAD;
     c->before->state = s;
-    c->before->run = run_weights;
-    c->before->chunks = task->chunks ? s->panels : 0;
+    c->before->run = s->by_panel ? run_input : run_weights;
+    c->before->chunks = !s->tiles ? 0 : s->by_panel ? chunks_of_tiles(s) : s->panels;
     c->before->cost = 0.3 * (double)task->shared;
-    c->before->kernel = "transform weights";
+    c->before->kernel = s->by_panel ? "transform tiles" : "transform weights";
     return true;
 }
 
@@ -220,7 +259,7 @@ const cairn__cpu_kernel cairn__cpu_conv_winograd = {
 
 /* ---- for the weight -------------------------------------------------------------------------- */
 
-enum { TILES_A_CHUNK = 16, ROWS_A_CHUNK = 8 };
+enum { ROWS_A_CHUNK = 8 };
 
 static float *spread_of(const winograd_state *s)
 {
@@ -278,7 +317,7 @@ static bool prepare_weight(const cairn__cpu_context *c, const cairn__step *step,
                    (size_t)(s->tiles * (s->row_C + s->row_O) + s->C * s->O);
     c->before->state = c->after->state = s;
     c->before->run = run_tiles;
-    c->before->chunks = up(s->tiles, TILES_A_CHUNK) / TILES_A_CHUNK;
+    c->before->chunks = chunks_of_tiles(s);
     c->before->cost = 0.1 * (double)task->shared;
     c->before->kernel = "transform tiles";
     c->after->run = run_gradient;

@@ -5,7 +5,7 @@
  *     batch_norm     x, scale, offset -> normalised x; at.value[0] is epsilon
  *
  * batch_norm is an op for the sake of its gradient, which needs one pass over x and dy for all its
- * sums; what it computes is written with the others (cairn__batch_norm_expanded), and so it is run. */
+ * sums; what it computes is written with the others (cairn__batch_norm_expanded) and run so. */
 #include <math.h>
 
 #include "graph/graph.h"

@@ -1,8 +1,8 @@
 /* Transforms of the fast convolution F(4 x 4, 3 x 3): Winograd 1980; Lavin and Gray 2016,
  * arXiv:1509.09308.
  *
- * Polynomials are multiplied by their values at six points, 36 products a channel instead of 144 for
- * a tile of 4 x 4. With the points 0, a, -a, b, -b and infinity, along each of the two axes,
+ * Polynomials are multiplied by their values at six points, 36 products a channel instead of 144
+ * for a tile of 4 x 4. With the points 0, a, -a, b, -b and infinity, along each of the two axes,
  *
  *     input     6 numbers d: (x - p') .. divided out of M(x) = x (x^2 - a^2) (x^2 - b^2)
  *     weight    3 numbers g: g(p) / M'(p)
