@@ -316,6 +316,24 @@ CAIRN_API cairn_tensor cairn_conv_weight_gradient(cairn_tensor x, cairn_tensor d
 CAIRN_API cairn_tensor cairn_max_pool(cairn_tensor x, cairn_shape window,
                                       const cairn_conv_options *options);
 
+/* The mean of each window, for each channel; the padding counts as zeros, or not at all.
+ * Errors (kept by the graph): as of cairn_conv(). */
+CAIRN_API cairn_tensor cairn_average_pool(cairn_tensor x, cairn_shape window,
+                                          const cairn_conv_options *options, bool count_padding);
+
+/* Spatial axes brought to `sizes`, as many numbers as there are such axes:
+ *
+ *   adaptive_average_pool   means of the elements floor(o in / out) .. ceil((o + 1) in / out) - 1
+ *   resize_nearest          element floor(o in / out)
+ *   resize_linear           between the two nearest of the centres i + 1/2, along each axis
+ *
+ * These and cairn_average_pool() multiply each axis by a constant matrix [out, in].
+ * Errors (kept by the graph): CAIRN_ERR_SHAPE when x is not f32 [N, 1 to 3 sizes, C] or sizes are
+ * not positive. */
+CAIRN_API cairn_tensor cairn_adaptive_average_pool(cairn_tensor x, cairn_shape sizes);
+CAIRN_API cairn_tensor cairn_resize_nearest(cairn_tensor x, cairn_shape sizes);
+CAIRN_API cairn_tensor cairn_resize_linear(cairn_tensor x, cairn_shape sizes);
+
 /* Over all axes but the last of x [.., C], M elements each: [2, C], the mean and the variance
  * (divided by M), the latter from differences to the mean. Sums are cut by the shape. */
 CAIRN_API cairn_tensor cairn_moments(cairn_tensor x);
