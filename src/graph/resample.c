@@ -4,11 +4,11 @@
 
 #include "graph/conv.h"
 
-/* Rows of the matrix of one axis: fills weights[in] (zero before) for element `o` of the result. */
+/* Fills row `o` of the matrix of one axis, weights[in], which holds zeros before. */
 typedef void fill_row(const cairn__attributes *at, int axis, int64_t in, int64_t out, int64_t o,
                       float *weights);
 
-/* x with spatial axis `axis` multiplied by the matrix; a matrix that changes nothing is left out. */
+/* x with spatial axis `axis` multiplied by the matrix, unless that changes nothing. */
 static cairn_tensor along(cairn_tensor x, int axis, int64_t out, fill_row *fill,
                           const cairn__attributes *at)
 {
