@@ -6,10 +6,11 @@
  *   4. element-wise operations
  *   5. reductions
  *   6. products and linear algebra
- *   7. moving data
- *   8. indexing and ordering
- *   9. outputs and updates
- *  10. variables
+ *   7. convolution, pooling, batch statistics
+ *   8. moving data
+ *   9. indexing and ordering
+ *  10. outputs and updates
+ *  11. variables
  *
  * A `cairn_tensor` is a symbolic value: a graph and a number. Passing it by value costs nothing and
  * it ends with its graph. Builder calls cannot fail one by one: the graph keeps the first error and
@@ -274,7 +275,80 @@ CAIRN_API cairn_tensor cairn_inverse_root(cairn_tensor x, int p, double epsilon)
 CAIRN_API cairn_tensor cairn_inverse_root_newton(cairn_tensor x, int p, double epsilon,
                                                  int iterations);
 
-/* ---- 7. moving data -------------------------------------------------------------------------- */
+/* ---- 7. convolution, pooling, batch statistics ------------------------------------------------
+ *
+ * Channels come last: activations are [N, spatial.., C] with 1 to 3 spatial axes, weights
+ * [k.., C / groups, out], so that a convolution is the product of the patches [N * positions,
+ * k * C / groups] with the weight. */
+
+/* Of each spatial axis, in their order; entries of missing axes do not matter. */
+typedef struct cairn_conv_options {
+    int64_t stride[3], dilation[3]; /* at least 1 */
+    int64_t low[3], high[3];        /* zeros before the first and behind the last element */
+    int64_t groups;                 /* divides C and out: each group sees its own channels only */
+} cairn_conv_options;
+
+/* Strides, dilations and groups 1, no padding. */
+CAIRN_API cairn_conv_options cairn_conv_defaults(void);
+
+/* Sets the padding so that ceil(size / stride) positions result, the odd element behind. x: [N,
+ * spatial.., C]; window: the sizes k.., which may be the weight's shape. */
+CAIRN_API void cairn_conv_same(cairn_conv_options *options, cairn_shape x, cairn_shape window);
+
+/* y[n, o, j] = sum over k, c of x[n, o * stride + k * dilation - low, c] weight[k, c, j], zero
+ * outside x: a cross-correlation, as is usual. options: copied; NULL for the defaults.
+ * Errors (kept by the graph): CAIRN_ERR_SHAPE when channels or groups do not fit, or a window is
+ * larger than the padded input; CAIRN_ERR_VALUE for a stride of 0 and the like. */
+CAIRN_API cairn_tensor cairn_conv(cairn_tensor x, cairn_tensor weight,
+                                  const cairn_conv_options *options);
+
+/* The gradients of cairn_conv() for x, of shape `x`, and for the weight, of shape `weight`. The
+ * first is also called transposed convolution. */
+CAIRN_API cairn_tensor cairn_conv_input_gradient(cairn_tensor dy, cairn_tensor weight,
+                                                 cairn_shape x, const cairn_conv_options *options);
+CAIRN_API cairn_tensor cairn_conv_weight_gradient(cairn_tensor x, cairn_tensor dy,
+                                                  cairn_shape weight,
+                                                  const cairn_conv_options *options);
+
+/* The largest element of each window, for each channel; the padding is never it. Of equal ones the
+ * first counts, and alone gets the gradient. window: sizes along the spatial axes of x. groups does
+ * not matter. Errors (kept by the graph): as of cairn_conv(). */
+CAIRN_API cairn_tensor cairn_max_pool(cairn_tensor x, cairn_shape window,
+                                      const cairn_conv_options *options);
+
+/* The mean of each window, for each channel; the padding counts as zeros, or not at all.
+ * Errors (kept by the graph): as of cairn_conv(). */
+CAIRN_API cairn_tensor cairn_average_pool(cairn_tensor x, cairn_shape window,
+                                          const cairn_conv_options *options, bool count_padding);
+
+/* Spatial axes brought to `sizes`, as many numbers as there are such axes:
+ *
+ *   adaptive_average_pool   means of the elements floor(o in / out) .. ceil((o + 1) in / out) - 1
+ *   resize_nearest          element floor(o in / out)
+ *   resize_linear           between the two nearest of the centres i + 1/2, along each axis
+ *
+ * These and cairn_average_pool() multiply each axis by a constant matrix [out, in].
+ * Errors (kept by the graph): CAIRN_ERR_SHAPE when x is not f32 [N, 1 to 3 sizes, C] or sizes are
+ * not positive. */
+CAIRN_API cairn_tensor cairn_adaptive_average_pool(cairn_tensor x, cairn_shape sizes);
+CAIRN_API cairn_tensor cairn_resize_nearest(cairn_tensor x, cairn_shape sizes);
+CAIRN_API cairn_tensor cairn_resize_linear(cairn_tensor x, cairn_shape sizes);
+
+/* Over all axes but the last of x [.., C], M elements each: [2, C], the mean and the variance
+ * (divided by M), the latter from differences to the mean. Sums are cut by the shape. */
+CAIRN_API cairn_tensor cairn_moments(cairn_tensor x);
+
+/* Over all axes but the last: [2, C], the sums of x and of x (y - centre). x, y: [.., C]; centre:
+ * [C]. */
+CAIRN_API cairn_tensor cairn_centred_sums(cairn_tensor x, cairn_tensor y, cairn_tensor centre);
+
+/* (x - mean) / sqrt(variance + epsilon) * scale + offset, with the mean and variance of x over all
+ * axes but the last. x: [.., C]; scale, offset: [C].
+ * Source: Ioffe and Szegedy 2015, algorithm 1. arXiv:1502.03167 */
+CAIRN_API cairn_tensor cairn_batch_normalize(cairn_tensor x, cairn_tensor scale,
+                                             cairn_tensor offset, double epsilon);
+
+/* ---- 8. moving data -------------------------------------------------------------------------- */
 
 /* Same elements in the same order. One size may be -1: it follows from the others. */
 CAIRN_API cairn_tensor cairn_reshape(cairn_tensor x, cairn_shape shape);
@@ -302,7 +376,7 @@ CAIRN_API cairn_tensor cairn_pad(cairn_tensor x, int axis, int64_t before, int64
                                  double value);
 CAIRN_API cairn_tensor cairn_flip(cairn_tensor x, int axis);
 
-/* ---- 8. indexing and ordering ---------------------------------------------------------------- */
+/* ---- 9. indexing and ordering ---------------------------------------------------------------- */
 
 /* Entries of x along one axis, picked by indices (i32, any shape): the axis is replaced by the axes
  * of `indices`. An index outside 0 .. size-1 gives zeros. */
@@ -335,7 +409,7 @@ CAIRN_API cairn_tensor cairn_cumsum(cairn_tensor x, int axis, bool reverse, bool
  * zeros. indices: i32. */
 CAIRN_API cairn_tensor cairn_one_hot(cairn_tensor indices, int64_t depth);
 
-/* ---- 9. outputs and updates ------------------------------------------------------------------ */
+/* ---- 10. outputs and updates ----------------------------------------------------------------- */
 
 /* Makes x readable after each run under `name` (without scope). */
 CAIRN_API void cairn_output(cairn_tensor x, const char *name);
@@ -350,7 +424,7 @@ CAIRN_API void cairn_assign(cairn_tensor variable, cairn_tensor value);
  * optimiser; "" is the set of cairn_assign(). Each set may assign a variable once. */
 CAIRN_API void cairn_assign_in(const char *set, cairn_tensor variable, cairn_tensor value);
 
-/* ---- 10. variables --------------------------------------------------------------------------- */
+/* ---- 11. variables --------------------------------------------------------------------------- */
 
 /* The variables of a graph in the order of creation; borrowed, valid as long as the graph and no
  * variable is added. */

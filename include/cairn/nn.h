@@ -105,6 +105,63 @@ CAIRN_API cairn_tensor cairn_mlp(cairn_tensor x, const cairn_mlp_options *option
  * `width` multiplies the hidden sizes but not the code's, `depth` repeats the layers of 500. */
 CAIRN_API cairn_mlp_options cairn_autoencoder_defaults(int64_t inputs, double width, int depth);
 
+/* ---- convolutions ---------------------------------------------------------------------------- */
+
+typedef struct cairn_conv_layer_options {
+    int64_t channels;        /* of the result */
+    int64_t size[3];         /* of the window, along each spatial axis */
+    cairn_conv_options conv; /* default: padding that keeps sizes at stride 1 */
+    bool bias;               /* default no */
+} cairn_conv_layer_options;
+
+CAIRN_API cairn_conv_layer_options cairn_conv_layer_defaults(int64_t channels, int64_t size);
+
+/* x: f32 [N, 1 to 3 sizes, C]. Parameters: "weight" [size.., C / groups, channels], normal with
+ * deviation sqrt(2 / fan in), and "bias" [channels], zeros.
+ * Errors (kept by the graph): CAIRN_ERR_SHAPE, and those of cairn_conv(). */
+CAIRN_API cairn_tensor cairn_conv_layer(cairn_tensor x, const char *name,
+                                        const cairn_conv_layer_options *options);
+
+/* ---- normalisation by batch and by group ----------------------------------------------------- */
+
+typedef struct cairn_batch_norm_options {
+    double epsilon;  /* added to the variance; default 1e-5 */
+    double momentum; /* share of the batch in the running statistics; default 0.1 */
+    bool training;   /* default yes: by the batch, following it; else by the running statistics */
+} cairn_batch_norm_options;
+
+CAIRN_API cairn_batch_norm_options cairn_batch_norm_defaults(void);
+
+/* cairn_batch_normalize() with parameters "scale" (ones) and "offset" (zeros) and the states "mean"
+ * and "variance" [C], which each run with updates moves towards the batch's mean and its variance
+ * without bias. options: NULL for the defaults.
+ * Errors (kept by the graph): CAIRN_ERR_SHAPE when x has fewer than two axes or no elements. */
+CAIRN_API cairn_tensor cairn_batch_norm_layer(cairn_tensor x, const char *name,
+                                              const cairn_batch_norm_options *options);
+
+/* Each example's channels in `groups` groups, each normalised by its own mean and variance, then
+ * times "scale" plus "offset" [C]. x: f32 [N, .., C].
+ * Errors (kept by the graph): CAIRN_ERR_SHAPE when the groups do not divide C. */
+CAIRN_API cairn_tensor cairn_group_norm(cairn_tensor x, const char *name, int64_t groups,
+                                        double epsilon);
+
+/* ---- residual networks ----------------------------------------------------------------------- */
+
+typedef struct cairn_resnet_options {
+    int layers;         /* 18, 34 or 50 */
+    int64_t classes;
+    double width;       /* multiplies all channels, 64 in the first stage; default 1 */
+    bool imagenet_stem; /* 7 x 7 of stride 2 and max pooling; default 3 x 3, for small pictures */
+    cairn_batch_norm_options norm;
+} cairn_resnet_options;
+
+CAIRN_API cairn_resnet_options cairn_resnet_defaults(int layers, int64_t classes);
+
+/* Logits [N, classes] of pictures x, f32 [N, H, W, C]. Parameters "stem/..", "stageS_blockB/..",
+ * "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other options, and those of layers.
+ * Source: He et al. 2016. arXiv:1512.03385 */
+CAIRN_API cairn_tensor cairn_resnet(cairn_tensor x, const cairn_resnet_options *options);
+
 #ifdef __cplusplus
 }
 #endif

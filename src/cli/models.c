@@ -49,11 +49,22 @@ static void build_mlp(cairn_graph *g, int64_t batch)
     cairn_adam(g, loss, NULL);
 }
 
+static void build_resnet18(cairn_graph *g, int64_t batch)
+{
+    cairn_resnet_options o = cairn_resnet_defaults(18, 10);
+    cairn_tensor x = cairn_input(g, "x", CAIRN_F32, CAIRN_SHAPE(batch, 32, 32, 3));
+    cairn_tensor label = cairn_input(g, "label", CAIRN_I32, CAIRN_SHAPE(batch));
+    cairn_tensor loss = cairn_mean(cairn_cross_entropy(cairn_resnet(x, &o), label));
+    cairn_output(loss, "loss");
+    cairn_momentum(g, loss, NULL);
+}
+
 const bench_model bench_models[] = {
-    {"autoencoder", "784-1000-500-250-30-250-500-1000-784, Adam", 1000, build_autoencoder},
-    {"mlp", "784-128-10 classifier, Adam", 64, build_mlp},
-    {"locoprop", "the autoencoder, LocoProp-M with 10 local steps", 1000, build_locoprop},
-    {NULL, NULL, 0, NULL},
+    {"autoencoder", "784-1000-500-250-30-250-500-1000-784, Adam", 1000, 784, build_autoencoder},
+    {"mlp", "784-128-10 classifier, Adam", 64, 784, build_mlp},
+    {"locoprop", "the autoencoder, LocoProp-M with 10 local steps", 1000, 784, build_locoprop},
+    {"resnet18", "ResNet-18 on 32 x 32 pictures, momentum", 32, 32 * 32 * 3, build_resnet18},
+    {NULL, NULL, 0, 0, NULL},
 };
 
 const bench_model *bench_model_find(const char *name, cairn_status *status)
@@ -72,7 +83,7 @@ const bench_model *bench_model_find(const char *name, cairn_status *status)
 
 bool bench_model_feed(const bench_model *model, cairn_program *program, cairn_status *status)
 {
-    int64_t n = model->batch * 784;
+    int64_t n = model->batch * model->inputs;
     float *x = cairn__alloc((size_t)n, sizeof *x, status);
     int32_t *label = cairn__alloc((size_t)model->batch, sizeof *label, status);
     if (x && label) {

@@ -7,8 +7,8 @@
 
 typedef struct bench_model {
     const char *name, *summary;
-    int64_t batch;
-    /* The whole step, with Adam; inputs "x" f32 [batch, 784] and, for a classifier, "label". */
+    int64_t batch, inputs; /* pictures in a step, numbers in a picture */
+    /* The whole step; inputs "x" f32 [batch, ..] and, for a classifier, "label" i32 [batch]. */
     void (*build)(cairn_graph *g, int64_t batch);
 } bench_model;
 

@@ -269,6 +269,7 @@ static const struct {
     {&cairn__op_broadcast, NULL, simplify_broadcast},
     {&cairn__op_transpose, NULL, simplify_transpose},
     {&cairn__op_matmul, NULL, simplify_matmul},
+    {&cairn__op_batch_norm, NULL, cairn__batch_norm_expanded},
 };
 
 cairn_tensor cairn__simplify(cairn_graph *g, const cairn_op *op, const cairn_tensor *inputs, int n,

@@ -190,6 +190,9 @@ cairn_tensor cairn__identity(cairn_graph *g, int64_t n);
 cairn_tensor cairn__lower(cairn_tensor x);
 cairn_tensor cairn__lower_half(cairn_tensor x);
 
+/* What batch_norm of these operands computes, written with other ops. */
+cairn_tensor cairn__batch_norm_expanded(const cairn_tensor *x, const cairn__attributes *at);
+
 /* The tensor that reads a variable. */
 cairn_tensor cairn__variable_tensor(cairn_graph *g, cairn_variable *variable);
 

@@ -46,17 +46,20 @@ typedef struct prepared {
     void *shared;
 } prepared;
 
-/* Each wave of the plan is two: first what steps of the wave need before they begin. */
-static bool prepare_step(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task,
-                         cairn__task *before)
+enum { PARTS = 3 };
+
+/* Each wave of the plan is three: what steps of the wave need before they begin, they themselves,
+ * and what is left when they are done. */
+static bool prepare_step(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
 {
-    before->wave = 2 * step->wave;
-    task->wave = before->wave + 1;
-    task->declined = "";
+    c->before->wave = PARTS * step->wave;
+    task->wave = c->before->wave + 1;
+    c->after->wave = task->wave + 1;
+    c->before->declined = task->declined = c->after->declined = "";
     if (step->copy_from >= 0)
         return cairn__cpu_prepare_copy(c, step, task);
     if (step->product)
-        return cairn__cpu_prepare_product(c, step, task, before);
+        return cairn__cpu_prepare_product(c, step, task, c->before);
     if (step->node >= 0)
         return cairn__cpu_prepare_op(c, step, task);
     return cairn__cpu_prepare_fused(c, step, task);
@@ -85,7 +88,7 @@ static bool share_memory(prepared *p, cairn_status *status)
         /* Steps are in the order of their waves, and so are the tasks. */
         for (int i = 0; i < p->n; i++) {
             const cairn__task *t = &p->tasks[i];
-            if (i == 0 || t->wave / 2 != p->tasks[i - 1].wave / 2)
+            if (i == 0 || t->wave / PARTS != p->tasks[i - 1].wave / PARTS)
                 used = 0;
             if (pass && t->shared)
                 t->share(t->state, (char *)p->shared + used);
@@ -101,18 +104,23 @@ static bool share_memory(prepared *p, cairn_status *status)
 static void *device_prepare(cairn_device *device, const cairn__plan *plan, void *arena,
                             cairn_status *status)
 {
-    cairn__cpu_context c = {plan, arena, cairn__isa(), status};
+    cairn__cpu_context c = {
+        .plan = plan, .arena = arena, .level = cairn__isa(), .status = status};
     prepared *p = cairn__alloc(1, sizeof *p, status);
     if (!p)
         return NULL;
     p->plan = plan;
-    p->tasks = cairn__alloc(2 * (size_t)plan->n_steps, sizeof *p->tasks, status);
+    p->tasks = cairn__alloc(PARTS * (size_t)plan->n_steps, sizeof *p->tasks, status);
     bool good = p->tasks != NULL;
     for (int i = 0; good && i < plan->n_steps; i++) {
-        cairn__task before = {.state = NULL}, *task = &p->tasks[p->n++];
-        good = prepare_step(&c, &plan->steps[i], task, &before);
+        cairn__task before = {.state = NULL}, after = {.state = NULL};
+        c.before = &before;
+        c.after = &after;
+        good = prepare_step(&c, &plan->steps[i], &p->tasks[p->n++]);
         if (before.chunks)
             p->tasks[p->n++] = before;
+        if (after.chunks)
+            p->tasks[p->n++] = after;
     }
     good = good && share_memory(p, status);
     if (good)

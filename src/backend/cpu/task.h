@@ -15,7 +15,7 @@ typedef struct cairn__task {
     void *state;
     int64_t chunks;
     size_t scratch;
-    size_t shared;        /* bytes that this wave's tasks share with its preparing ones, or 0 */
+    size_t shared;        /* bytes shared with the tasks before and after this one, or 0 */
     void (*share)(void *state, void *memory);
     double cost;          /* of all chunks, in nanoseconds of one thread, roughly */
     int wave;
@@ -29,6 +29,10 @@ typedef struct cairn__cpu_context {
     void *arena;
     cairn__isa_level level;
     cairn_status *status;
+
+    /* Tasks that a kernel may fill in beside its own: one that is done before it begins and one
+     * that begins when it is done. They share its state. Without chunks they do not exist. */
+    cairn__task *before, *after;
 } cairn__cpu_context;
 
 /* Where a value is in memory. */
