@@ -2,6 +2,7 @@
  *
  *   1. pictures    from JPEG and PNG to 8-bit grey or RGB
  *   2. resizing    Pillow's filters with Pillow's rounding: the same bytes
+ *   3. pipelines   decoding and augmentation as a text
  */
 #ifndef CAIRN_IMAGE_H
 #define CAIRN_IMAGE_H
@@ -74,6 +75,39 @@ typedef enum cairn_filter {
  * Errors: CAIRN_ERR_SHAPE when a size is below 1 or above 65535, CAIRN_ERR_MEMORY. */
 CAIRN_API bool cairn_image_resize(const cairn_image *from, int64_t width, int64_t height,
                                   cairn_filter filter, cairn_image *to, cairn_status *status);
+
+/* ---- 3. pipelines -----------------------------------------------------------------------------
+ *
+ * Steps joined by '|', each a name with its parameters in parentheses: by place or by name, and
+ * what is left out has its default. cairn_pipeline_help() lists them.
+ *
+ *     decode|resize(256)|centre_crop(224)|normalise
+ *     resized_crop(224, filter=bicubic)|flip|randaugment(2, 9)|normalise|mixup(0.2)|cutmix(1)
+ *
+ * In this order: decode (taken for granted if absent), changes of pictures, normalise (if absent,
+ * values are divided by 255), and mixup or cutmix; of both, one is drawn for each batch.
+ *
+ * What is random depends on seed, epoch, item and the place of the step, and on nothing else. */
+
+typedef struct cairn_pipeline cairn_pipeline;
+
+/* The caller owns the result: cairn_pipeline_free().
+ * Errors: CAIRN_ERR_NAME (no such step or parameter), CAIRN_ERR_VALUE (anything else; the sentence
+ * names the character and the form that is expected there), CAIRN_ERR_MEMORY. */
+CAIRN_API cairn_pipeline *cairn_pipeline_parse(const char *text, cairn_status *status);
+CAIRN_API void cairn_pipeline_free(cairn_pipeline *pipeline);
+
+/* The pipeline with every parameter spelled out, which parses to the same one; and all steps that
+ * there are, with parameters, ranges, defaults and sources, for people. The caller owns the texts:
+ * cairn_description_free(). NULL with CAIRN_ERR_MEMORY. */
+CAIRN_API char *cairn_pipeline_text(const cairn_pipeline *pipeline, cairn_status *status);
+CAIRN_API char *cairn_pipeline_help(cairn_status *status);
+
+/* Decodes one picture and runs the steps before normalise on it, as item `item` (below 2^41) of
+ * `epoch`. Any number of threads may share a pipeline. Errors: those of cairn_image_decode(). */
+CAIRN_API bool cairn_pipeline_apply(const cairn_pipeline *pipeline, const void *bytes, size_t size,
+                                    const char *name, int64_t seed, int64_t epoch, int64_t item,
+                                    cairn_image *image, cairn_status *status);
 
 #ifdef __cplusplus
 }

@@ -4,13 +4,13 @@
     python tools/golden/pictures.py tests/data/golden/pictures
 
 writes small files into the folder, and golden.txt there: what Pillow decodes from each and what its
-resize() gives, as sizes and FNV-1a hashes of the pixels.
+resize() and its operations give, as sizes and FNV-1a hashes of the pixels.
 """
 import os
 import sys
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageEnhance, ImageOps
 
 FILTERS = {"bilinear": Image.BILINEAR, "bicubic": Image.BICUBIC, "lanczos": Image.LANCZOS,
            "box": Image.BOX}
@@ -38,6 +38,33 @@ def smooth(width, height):
     y, x = np.mgrid[0:height, 0:width]
     waves = [128 + 100 * np.sin(x / 5 + y / 9), 128 + 100 * np.cos(x / 7 - y / 4), 255 * x / width]
     return Image.fromarray(np.stack(waves, axis=-1).astype(np.uint8))
+
+
+def affine(matrix):
+    return lambda image, _: image.transform(image.size, Image.AFFINE, matrix, Image.NEAREST,
+                                            fillcolor=(128,) * len(image.getbands()))
+
+
+def operations():
+    """Name, amount and what Pillow does for it."""
+    for factor in (0, 0.1, 0.55, 1, 1.45, 1.9):
+        for name in ("Brightness", "Contrast", "Color", "Sharpness"):
+            yield name, factor, lambda image, f, n=name: getattr(ImageEnhance, n)(image).enhance(f)
+    for threshold in (0, 26, 128, 256):
+        yield "Solarize", threshold, ImageOps.solarize
+    for bits in (4, 6, 8):
+        yield "Posterize", bits, lambda image, b: ImageOps.posterize(image, int(b))
+    yield "AutoContrast", 0, lambda image, _: ImageOps.autocontrast(image)
+    yield "Equalize", 0, lambda image, _: ImageOps.equalize(image)
+    for angle in (-30, 2.7, 27):
+        yield "Rotate", angle, lambda image, a: image.rotate(
+            a, Image.NEAREST, fillcolor=(128,) * len(image.getbands()))
+    for shear in (-0.3, 0.27):
+        yield "ShearX", shear, affine((1, shear, 0, 0, 1, 0))
+        yield "ShearY", shear, affine((1, 0, 0, shear, 1, 0))
+    for by in (-7, 9):
+        yield "TranslateX", by, affine((1, 0, by, 0, 1, 0))
+        yield "TranslateY", by, affine((1, 0, 0, 0, 1, by))
 
 
 def main(folder):
@@ -74,6 +101,9 @@ def main(folder):
             for name, code in FILTERS.items():
                 small = picture(width, height, channels).resize((w, h), code)
                 out.write(f"resize {width} {height} {channels} {w} {h} {name} {fnv(small)}\n")
+        for name, amount, change in operations():
+            image = Image.fromarray(np.asarray(picture(41, 32, 3)) // 2 + 40)
+            out.write(f"operation {name} {amount} {fnv(change(image, amount))}\n")
 
 
 main(sys.argv[1])
