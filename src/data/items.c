@@ -18,6 +18,19 @@ bool cairn__is_picture_name(const char *name)
     return false;
 }
 
+bool cairn__holds_pictures(const char *path, const cairn_data_options *options, bool *pictures,
+                           cairn_status *status)
+{
+    struct stat about;
+    if (!cairn_ok(status))
+        return false;
+    if (stat(path, &about) != 0)
+        return cairn__fail_errno(status, path, "open");
+    *pictures = S_ISDIR(about.st_mode) ? cairn__has_folders(path)
+                                       : cairn__has_picture_column(path, options);
+    return true;
+}
+
 bool cairn__items_add(cairn_items *items, cairn_split split, const char *file, int32_t label,
                       cairn_status *status)
 {

@@ -39,8 +39,15 @@ bool cairn__items_table(cairn_items *items, cairn_status *status);
 /* True when the name of a file ends as that of a picture does. */
 bool cairn__is_picture_name(const char *name);
 
-/* True when a directory has sub-folders, which is what makes it one of pictures. */
+/* Sets *pictures when `path` is for cairn_items_open() rather than cairn_dataset_open(): a
+ * directory with folders in it, or a CSV file with a column of pictures whose first cell names one.
+ */
+bool cairn__holds_pictures(const char *path, const cairn_data_options *options, bool *pictures,
+                           cairn_status *status);
+
+/* The two halves of it. */
 bool cairn__has_folders(const char *path);
+bool cairn__has_picture_column(const char *path, const cairn_data_options *options);
 
 extern const cairn_option cairn__stream_table[];
 

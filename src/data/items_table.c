@@ -46,7 +46,8 @@ static bool choose_label(const cairn__csv *csv, const char *wanted, int64_t *col
                        csv->name, wanted, csv->columns);
 }
 
-/* Where the pictures are: the ending and the folder that the first row shows are those of all. */
+/* Where the pictures are: the folder that the first row shows is that of all, and so is the ending
+ * of names that have none. */
 typedef struct place {
     const char *folder, *ending;
 } place;
@@ -153,8 +154,8 @@ static bool take_rows(cairn_items *items, cairn__csv *csv, int64_t picture, int6
                                csv->name, (long long)csv->line, (long long)picture + 1, name);
         if (!p.folder && !find_place(items, name, csv->line, &p, status))
             return false;
-        const char *file =
-            cairn__arena_text(&items->arena, status, "%s%s%s", p.folder, name, p.ending);
+        const char *file = cairn__arena_text(&items->arena, status, "%s%s%s", p.folder, name,
+                                             cairn__is_picture_name(name) ? "" : p.ending);
         int32_t number = label < 0 ? -1 : number_of(items, cairn__csv_cell(csv, (size_t)label));
         if (!cairn__items_add(items, CAIRN_SPLIT_TRAIN, file, number, status))
             return false;
@@ -196,4 +197,30 @@ bool cairn__items_table(cairn_items *items, cairn_status *status)
     cairn__csv_end(&csv);
     cairn__content_free(&content);
     return good;
+}
+
+/* A data set of numbers may have a column "image" too: then its cells are numbers in all rows, and
+ * no file of that name is there. */
+bool cairn__has_picture_column(const char *path, const cairn_data_options *options)
+{
+    cairn__content content;
+    cairn__csv csv;
+    cairn_items items = {.path = path};
+    place p = {0};
+    bool found = false;
+    if (!cairn__read_file(path, (size_t)options->memory_limit_mib << 20, &content, NULL))
+        return false;
+    if (cairn__csv_start(&csv, (const char *)content.data, content.size, path, NULL) &&
+        cairn__csv_next(&csv)) {
+        int64_t column = find_first(&csv, picture_columns, CAIRN__COUNT(picture_columns));
+        if (column >= 0 && cairn__csv_next(&csv) && (size_t)column < csv.columns) {
+            const char *name = cairn__csv_cell(&csv, (size_t)column);
+            found = cairn__is_picture_name(name) ||
+                    (stays_inside(name) && find_place(&items, name, 0, &p, NULL));
+        }
+    }
+    cairn__arena_free(&items.arena);
+    cairn__csv_end(&csv);
+    cairn__content_free(&content);
+    return found;
 }
