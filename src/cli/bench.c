@@ -1,5 +1,5 @@
-/* cairn bench step: how long a training step takes, and what surrounds it. Measures, never
- * judges. */
+/* cairn bench step: how long a training step takes, and what surrounds it. cairn bench data: how
+ * fast pictures become batches. Measures, never judges. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "cli/models.h"
+#include "data/items.h"
 
 typedef struct bench_options {
     char model[CAIRN_TEXT_SIZE];
@@ -25,13 +26,24 @@ static const cairn_option table[] = {
     CAIRN_OPT_END,
 };
 
+/* What `bench data` takes of a stream's options; threads is the one above. */
+static const cairn_option stream_table[] = {
+    CAIRN_OPT_TEXT(cairn_stream_options, pipeline, "resize(256)|centre_crop(224)|normalise",
+                   "steps for each picture (data)", ""),
+    CAIRN_OPT_COUNT(cairn_stream_options, batch, 64, 1, 1 << 20, "pictures in a batch (data)", ""),
+    CAIRN_OPT_END,
+};
+
 static bench_options values;
+static cairn_stream_options stream_options;
 
 static bool options(cli_call *call, cairn_status *status)
 {
     (void)status;
     cairn_options_defaults(table, &values);
-    return cli_add_section(call, "options", table, &values);
+    cairn_options_defaults(stream_table, &stream_options);
+    return cli_add_section(call, "options", table, &values) &&
+           cli_add_section(call, "stream", stream_table, &stream_options);
 }
 
 static void print_figure(const cli_call *call, const char *name, double value, const char *unit,
@@ -115,12 +127,100 @@ static bool measure(const cli_call *call, cairn_program *p, cairn_status *status
     return cairn_ok(status);
 }
 
+/* ---- data ------------------------------------------------------------------------------------ */
+
+/* Processor time of all threads, which is what "per core" is about: another program that shares the
+ * cores does not change it much. */
+static double core_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Pictures that a core reads and decodes in a second, and nothing else: what a pipeline is held
+ * against. */
+static double decode_rate(const cairn_items *items, double seconds, cairn_status *status)
+{
+    cairn_image image = {0};
+    int64_t n = cairn_items_count(items, CAIRN_SPLIT_TRAIN), done = 0;
+    double start = core_seconds(), now = start;
+    for (; now - start < seconds && cairn_ok(status); now = core_seconds())
+        cairn_image_read(cairn_items_file(items, CAIRN_SPLIT_TRAIN, done++ % n), (size_t)1 << 30,
+                         NULL, &image, status);
+    cairn_image_free(&image);
+    return (double)done / (now - start);
+}
+
+/* A stream of its own for each round: one that stays would work ahead while the decoder is timed.
+ */
+static double stream_rate(const cairn_items *items, double seconds, double *core,
+                          cairn_status *status)
+{
+    int64_t done = 0;
+    double start = cairn__seconds(), now = start, core_start = core_seconds();
+    cairn_stream *s = cairn_stream_new(items, CAIRN_SPLIT_TRAIN, &stream_options, status);
+    for (; s && now - start < seconds && cairn_ok(status); now = cairn__seconds()) {
+        const cairn_stream_batch *b = cairn_stream_next(s, status);
+        done += b ? b->base.size : 0;
+    }
+    *core = (double)done / (core_seconds() - core_start);
+    cairn_stream_free(s);
+    return (double)done / (now - start);
+}
+
+/* Rounds of the two in turn, so that what else the machine does meets both. */
+static bool measure_data(const cli_call *call, const cairn_items *items, cairn_status *status)
+{
+    size_t n = (size_t)values.rounds, last = n - 1;
+    double *rates = cairn__alloc(3 * n, sizeof *rates, status);
+    if (!rates)
+        return false;
+    stream_rate(items, 0.2 * values.seconds, rates, status);
+    for (size_t i = 0; i < n; i++) {
+        rates[i] = decode_rate(items, values.seconds, status);
+        rates[n + i] = stream_rate(items, values.seconds, &rates[2 * n + i], status);
+    }
+    for (size_t i = 0; i < 3; i++)
+        qsort(rates + i * n, n, sizeof *rates, rising);
+    if (cairn_ok(status)) {
+        const double *wall = rates + n, *core = rates + 2 * n;
+        print_figure(call, "data/decode_per_core", rates[n / 2], "items/s", rates[0], rates[last]);
+        print_figure(call, "data/pipeline", wall[n / 2], "items/s", wall[0], wall[last]);
+        print_figure(call, "data/pipeline_per_core", core[n / 2], "items/s", core[0], core[last]);
+        print_figure(call, "data/of_decoder", core[n / 2] / rates[n / 2], "", NAN, NAN);
+    }
+    cairn__free(rates);
+    return cairn_ok(status);
+}
+
+static bool run_data(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_stream_options wanted = stream_options;
+    struct rusage usage;
+    stream_options = cairn_stream_defaults();
+    snprintf(stream_options.pipeline, sizeof stream_options.pipeline, "%s", wanted.pipeline);
+    stream_options.batch = wanted.batch;
+    stream_options.threads = values.threads ? values.threads : cairn_threads();
+    cairn_items *items = cairn_items_open(path, NULL, status);
+    bool good = items && measure_data(call, items, status);
+    if (good) {
+        getrusage(RUSAGE_SELF, &usage);
+        print_figure(call, "data/peak_memory", (double)usage.ru_maxrss / 1024, "MiB", NAN, NAN);
+    }
+    cairn_items_free(items);
+    return good;
+}
+
 static bool run(cli_call *call, cairn_status *status)
 {
     char name[CAIRN_TEXT_SIZE + 32];
     struct rusage usage;
-    if (strcmp(call->word[0], "step") != 0)
-        return cairn__fail(status, CAIRN_ERR_NAME, "unknown 'bench %s'; usage: cairn bench step",
+    if (strcmp(call->word[0], "data") == 0 && call->words == 2)
+        return run_data(call, call->word[1], status);
+    if (strcmp(call->word[0], "step") != 0 || call->words != 1)
+        return cairn__fail(status, CAIRN_ERR_NAME,
+                           "unknown 'bench %s'; usage: cairn bench step, or cairn bench data PATH",
                            call->word[0]);
     const bench_model *model = bench_model_find(values.model, status);
     if (!model)
@@ -150,13 +250,16 @@ static bool run(cli_call *call, cairn_status *status)
 
 const cli_command cli_bench = {
     .name = "bench",
-    .arguments = "step",
-    .summary = "measures a training step: time, compile time, memory",
+    .arguments = "step | data PATH",
+    .summary = "measures a training step, or how fast pictures become batches",
     .details =
         "Prints medians over rounds with the smallest and largest. bench/peers/run compares\n"
-        "the same steps with PyTorch's in one run.",
+        "the same steps with PyTorch's in one run.\n"
+        "\n"
+        "`data` streams the pictures of PATH (see `cairn data`) through a pipeline, and compares\n"
+        "for each second of a core that with the decoder alone.",
     .least = 1,
-    .most = 1,
+    .most = 2,
     .options = options,
     .run = run,
 };

@@ -1,8 +1,9 @@
-/* cairn data info PATH: what a path holds. */
+/* cairn data: what a path holds, and the steps of a pipeline. */
 #include <string.h>
 
 #include "cli/cli.h"
 #include "data/data.h"
+#include "data/items.h"
 
 static cairn_data_options data_options;
 
@@ -13,31 +14,60 @@ static bool options(cli_call *call, cairn_status *status)
            (cairn_options_defaults(cairn__data_table, &data_options), true);
 }
 
-static bool run(cli_call *call, cairn_status *status)
+/* Prints a text that the library gave; false when it gave none. */
+static bool print(const cli_call *call, char *text)
 {
-    if (strcmp(call->word[0], "info") != 0)
-        return cairn__fail(status, CAIRN_ERR_NAME, "unknown 'data %s'; usage: cairn data info PATH",
-                           call->word[0]);
-    cairn_dataset *data = cairn_dataset_open(call->word[1], &data_options, status);
-    if (!data)
-        return false;
-    char *text = call->json ? cairn_dataset_describe_json(data, status)
-                            : cairn_dataset_describe(data, status);
     if (text)
         printf("%s%s", text, call->json ? "\n" : "");
     cairn_description_free(text);
-    cairn_dataset_free(data);
     return text != NULL;
+}
+
+static bool show_items(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_items *items = cairn_items_open(path, &data_options, status);
+    bool good = items && print(call, call->json ? cairn_items_describe_json(items, status)
+                                                : cairn_items_describe(items, status));
+    cairn_items_free(items);
+    return good;
+}
+
+static bool show_dataset(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_dataset *data = cairn_dataset_open(path, &data_options, status);
+    bool good = data && print(call, call->json ? cairn_dataset_describe_json(data, status)
+                                               : cairn_dataset_describe(data, status));
+    cairn_dataset_free(data);
+    return good;
+}
+
+static bool run(cli_call *call, cairn_status *status)
+{
+    if (strcmp(call->word[0], "steps") == 0 && call->words == 1) {
+        call->json = false;
+        return print(call, cairn_pipeline_help(status));
+    }
+    if (strcmp(call->word[0], "info") != 0 || call->words != 2)
+        return cairn__fail(status, CAIRN_ERR_NAME,
+                           "unknown 'data %s'; usage: cairn data info PATH, or cairn data steps",
+                           call->word[0]);
+    bool pictures;
+    if (!cairn__holds_pictures(call->word[1], &data_options, &pictures, status))
+        return false;
+    return (pictures ? show_items : show_dataset)(call, call->word[1], status);
 }
 
 const cli_command cli_data = {
     .name = "data",
-    .arguments = "info PATH",
-    .summary = "shows what a directory or file of data holds",
+    .arguments = "info PATH | steps",
+    .summary = "shows what a directory or file of data holds, or the steps of pipelines",
     .details =
         "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on), one IDX file,\n"
-        "or a CSV file, plain or with gzip.",
-    .least = 2,
+        "or a CSV file, plain or with gzip; a folder with a folder of pictures for each class; or\n"
+        "a CSV file that names pictures in a column image, filename, file, file_name or path.\n"
+        "\n"
+        "`cairn data steps` lists the augmentations with their parameters.",
+    .least = 1,
     .most = 2,
     .options = options,
     .run = run,

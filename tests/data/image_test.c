@@ -1,0 +1,228 @@
+/* Pictures: the pixels that Pillow gives, and files that are cut, damaged or lying. */
+#include "data/image.h"
+
+#include <stdlib.h>
+
+#include "config.h"
+#include "test.h"
+
+#define FOLDER TEST_SOURCES "/data/golden/pictures/"
+
+static uint64_t hash(const cairn_image *image)
+{
+    uint64_t value = 14695981039346656037u;
+    size_t n = (size_t)(image->width * image->height * image->channels);
+    for (size_t i = 0; i < n; i++)
+        value = (value ^ image->pixels[i]) * 1099511628211u;
+    return value;
+}
+
+static int find(const char *const *names, const char *name)
+{
+    for (int i = 0; names[i]; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+static bool built_in(const char *name)
+{
+    return strstr(name, ".jpg") ? CAIRN__HAVE_JPEG : CAIRN__HAVE_PNG;
+}
+
+/* The picture of tools/golden/pictures.py. */
+static void make_picture(cairn_image *image, int width, int height, int channels)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    CHECK(cairn__image_shape(image, width, height, channels, &status));
+    uint64_t n = (uint64_t)(width * height * channels);
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t noise = ((i * 2654435761u + i * i * 40503u) & 0xFFFFFFFFu) >> 24;
+        image->pixels[i] = (unsigned char)((noise >> 1) + ((i * 255 / n) >> 1));
+    }
+}
+
+static void check_decode(const char *name, const char *color, int width, int height,
+                         uint64_t expected)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_image_options options = cairn_image_defaults();
+    cairn_image image = {0};
+    char path[1024];
+    snprintf(path, sizeof path, "%s%s", FOLDER, name);
+    options.color = find(cairn__color_names, color);
+    CHECK(cairn_image_read(path, 1 << 20, &options, &image, &status));
+    CHECK_OK(status);
+    CHECK_INT(image.width, width);
+    CHECK_INT(image.height, height);
+    test_check(hash(&image) == expected, __FILE__, __LINE__, "%s as %s has other pixels", name,
+               color);
+    cairn_image_free(&image);
+}
+
+TEST(decoding_and_resizing_give_the_bytes_of_pillow)
+{
+    size_t n;
+    char *text = test_read_file(FOLDER "golden.txt", &n), *next = NULL;
+    int rows = 0;
+    if (!CHECK(text != NULL))
+        return;
+    for (char *line = strtok_r(text, "\n", &next); line; line = strtok_r(NULL, "\n", &next)) {
+        char name[64], word[64];
+        int width, height, channels, w, h;
+        unsigned long long expected;
+        if (sscanf(line, "decode %63s %63s %d %d %llx", name, word, &w, &h, &expected) == 5) {
+            rows++;
+            if (built_in(name))
+                check_decode(name, word, w, h, expected);
+            else
+                printf("    skipped: %s, no library for it\n", name);
+        } else if (sscanf(line, "resize %d %d %d %d %d %63s %llx", &width, &height, &channels, &w,
+                          &h, word, &expected) == 7) {
+            cairn_status status = CAIRN_STATUS_INIT;
+            cairn_image from = {0}, to = {0};
+            make_picture(&from, width, height, channels);
+            CHECK(cairn_image_resize(&from, w, h, (cairn_filter)find(cairn__filter_names, word),
+                                     &to, &status));
+            test_check(hash(&to) == expected, __FILE__, __LINE__, "other pixels: %s", line);
+            cairn_image_free(&from);
+            cairn_image_free(&to);
+            rows++;
+        }
+    }
+    CHECK(rows > 60);
+    cairn__free(text);
+}
+
+TEST(the_hash_sees_one_changed_pixel)
+{
+    cairn_image image = {0};
+    make_picture(&image, 40, 30, 3);
+    uint64_t before = hash(&image);
+    image.pixels[1777] ^= 1;
+    CHECK(hash(&image) != before);
+    cairn_image_free(&image);
+}
+
+TEST(a_file_cut_anywhere_is_refused_by_name)
+{
+    static const char *const names[] = {"half.jpg", "progressive.jpg", "rgb.png", "palette.png"};
+    for (size_t i = 0; i < CAIRN__COUNT(names); i++) {
+        size_t n;
+        char path[1024];
+        snprintf(path, sizeof path, "%s%s", FOLDER, names[i]);
+        char *bytes = test_read_file(path, &n);
+        if (!CHECK(bytes != NULL) || !built_in(names[i])) {
+            cairn__free(bytes);
+            continue;
+        }
+        for (size_t cut = 0; cut < n - 2; cut += cut < 700 ? 1 : 17) {
+            cairn_status status = CAIRN_STATUS_INIT;
+            cairn_image image = {0};
+            unsigned char *exact = malloc(cut ? cut : 1);
+            memcpy(exact, bytes, cut);
+            CHECK(!cairn_image_decode(exact, cut, "cut.img", NULL, &image, &status));
+            CHECK_INT(status.code, CAIRN_ERR_FORMAT);
+            CHECK_CONTAINS(status.message, "cut.img: ");
+            CHECK_INT(image.width, 0);
+            cairn_image_free(&image);
+            free(exact);
+        }
+        cairn__free(bytes);
+    }
+}
+
+TEST(sizes_are_checked_before_memory_is_taken)
+{
+    static const char *const names[] = {"half.jpg", "rgb.png"};
+    for (size_t i = 0; i < CAIRN__COUNT(names); i++) {
+        cairn_status status = CAIRN_STATUS_INIT;
+        cairn_image_options options = cairn_image_defaults();
+        cairn_image image = {0};
+        char path[1024];
+        snprintf(path, sizeof path, "%s%s", FOLDER, names[i]);
+        options.pixel_limit = 37 * 29 - 1;
+        if (!built_in(names[i]))
+            continue;
+        CHECK(!cairn_image_read(path, 1 << 20, &options, &image, &status));
+        CHECK_CONTAINS(status.message, "37 x 29 pixels, more than the limit of 1072 pixels");
+        CHECK(image.pixels == NULL);
+        options.pixel_limit++;
+        status = (cairn_status)CAIRN_STATUS_INIT;
+        CHECK(cairn_image_read(path, 1 << 20, &options, &image, &status));
+        cairn_image_free(&image);
+    }
+}
+
+TEST(a_png_that_announces_more_than_its_bytes_can_hold)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_image image = {0};
+    size_t n;
+    char *bytes = test_read_file(FOLDER "grey.png", &n);
+    if (!CHECK(bytes != NULL))
+        return;
+    /* Width and height, and the checksum of the header that goes with them. */
+    memcpy(bytes + 16, "\x00\x00\x23\x28\x00\x00\x23\x28", 8);
+    uint32_t crc = 0xFFFFFFFFu;
+    for (int i = 12; i < 29; i++) {
+        crc ^= (unsigned char)bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    }
+    for (int i = 0; i < 4; i++)
+        bytes[29 + i] = (char)(~crc >> (24 - 8 * i));
+    if (CAIRN__HAVE_PNG) {
+        CHECK(!cairn_image_decode(bytes, n, "a.png", NULL, &image, &status));
+        CHECK_CONTAINS(status.message, "a.png: PNG: 9000 x 9000 pixels cannot come from");
+        CHECK(image.pixels == NULL);
+    }
+    cairn__free(bytes);
+}
+
+TEST(scaled_decoding_and_other_refusals)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_image_options options = cairn_image_defaults();
+    cairn_image image = {0}, small = {0};
+    options.scale = 4;
+    if (CAIRN__HAVE_JPEG) {
+        CHECK(cairn_image_read(FOLDER "half.jpg", 1 << 20, &options, &image, &status));
+        CHECK_INT(image.width, 10);
+        CHECK_INT(image.height, 8);
+    }
+    options.scale = 3;
+    CHECK(!cairn_image_read(FOLDER "half.jpg", 1 << 20, &options, &image, &status));
+    CHECK_TEXT(status.message, "decode: scale 3, expected 1, 2, 4 or 8");
+    status = (cairn_status)CAIRN_STATUS_INIT;
+    CHECK(!cairn_image_decode("GIF89a", 6, "a.gif", NULL, &image, &status));
+    CHECK_TEXT(status.message, "a.gif: starts neither as JPEG nor as PNG, expected one of the two");
+    status = (cairn_status)CAIRN_STATUS_INIT;
+    make_picture(&image, 4, 4, 1);
+    CHECK(!cairn_image_resize(&image, 0, 4, CAIRN_FILTER_BOX, &small, &status));
+    CHECK_INT(status.code, CAIRN_ERR_SHAPE);
+    cairn_image_free(&image);
+    cairn_image_free(&small);
+}
+
+TEST(out_of_memory_at_each_allocation)
+{
+    static const char *const names[] = {"cmyk.jpg", "grey.jpg", "palette.png"};
+    for (size_t i = 0; i < CAIRN__COUNT(names); i++) {
+        bool good = !built_in(names[i]);
+        char path[1024];
+        snprintf(path, sizeof path, "%s%s", FOLDER, names[i]);
+        for (int64_t fail = 1; fail < 100 && !good; fail++) {
+            cairn_status status = CAIRN_STATUS_INIT;
+            cairn_image image = {0}, small = {0};
+            cairn__alloc_fail_after(fail);
+            good = cairn_image_read(path, 1 << 20, NULL, &image, &status) &&
+                   cairn_image_resize(&image, 10, 10, CAIRN_FILTER_BICUBIC, &small, &status);
+            cairn__alloc_fail_after(0);
+            CHECK(good || status.code == CAIRN_ERR_MEMORY || status.code == CAIRN_ERR_FORMAT);
+            cairn_image_free(&image);
+            cairn_image_free(&small);
+        }
+        CHECK(good);
+    }
+}
