@@ -2,6 +2,7 @@
 #ifndef CAIRN_SRC_BACKEND_CPU_GEMM_H
 #define CAIRN_SRC_BACKEND_CPU_GEMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,14 +17,15 @@ typedef struct cairn__gemm_task {
     float *c;
     int64_t a_row, a_depth, b_depth, b_column, c_row;
     const float *packed_b; /* the copy that pack() made of all of B, or NULL */
+    bool add;              /* C += A B */
 } cairn__gemm_task;
 
 typedef struct cairn__gemm_kernels {
     /* Bytes of scratch, 64-byte aligned, that product() needs for up to M x N x K. */
     size_t (*scratch)(int64_t M, int64_t N, int64_t K);
 
-    /* Overwrites C. The bits of an element depend on its row of A, its column of B, K and the
-     * level only, not on M or N or its place: a product may be cut anywhere. */
+    /* Overwrites C, or adds to it. The bits of an element depend on its row of A, its column of B,
+     * K and the level only, not on M or N or its place: a product may be cut anywhere. */
     void (*product)(const cairn__gemm_task *task, float *scratch);
 
     /* B copied once for all who compute pieces of C: floats that the copy takes (0: B is not worth

@@ -355,7 +355,7 @@ static void strip(const cairn__gemm_task *t, int64_t i0, int64_t rows, float *pa
                   t->b + k * t->b_depth + j * t->b_column,
                   t->packed_b ? (float *)t->packed_b + packed_at(t, j, k) : packed_b,
                   t->c + i0 * t->c_row + j, rows, MIN(BLOCK_COLUMNS, t->N - j),
-                  MIN(piece, t->K - k), k > 0);
+                  MIN(piece, t->K - k), t->add || k > 0);
 }
 
 static void product(const cairn__gemm_task *t, float *memory)
@@ -363,7 +363,7 @@ static void product(const cairn__gemm_task *t, float *memory)
     const bool keep_a = t->N < COLUMNS_TO_PACK_A;
     float *packed_b = keep_a ? memory : memory + scratch_a(t->M, t->K);
     const int64_t most = strip_rows(t->M, t->K);
-    if (t->K == 0)
+    if (t->K == 0 && !t->add)
         for (int64_t i = 0; i < t->M; i++)
             memset(t->c + i * t->c_row, 0, (size_t)t->N * sizeof *t->c);
     for (int64_t i = 0; t->K && i < t->M; i += most)
