@@ -16,7 +16,7 @@ def process_age():
 
 
 def build(torch, name):
-    """The model's loss as a function of nothing, and its parameters."""
+    """The model's loss as a function of nothing, its parameters, and its optimiser's class."""
     nn, functional = torch.nn, torch.nn.functional
     if name == "autoencoder":
         sizes = [784, 1000, 500, 250, 30, 250, 500, 1000, 784]
@@ -30,18 +30,25 @@ def build(torch, name):
 
         def loss():
             return functional.binary_cross_entropy_with_logits(model(x), x, reduction="sum") / 1000
+    elif name in ("gpt", "vit"):
+        from transformers_peer import gpt, vit
+        model, inputs, label = (gpt if name == "gpt" else vit)(torch)
+
+        def loss():
+            return functional.cross_entropy(model(inputs).flatten(0, -2), label)
+        return loss, list(model.parameters()), torch.optim.AdamW
     else:
         model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
         x, label = torch.rand(64, 784), torch.arange(64) % 10
 
         def loss():
             return functional.cross_entropy(model(x), label)
-    return loss, list(model.parameters())
+    return loss, list(model.parameters()), torch.optim.Adam
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model", choices=["autoencoder", "mlp"], default="autoencoder")
+    parser.add_argument("--model", choices=["autoencoder", "mlp", "gpt", "vit"], default="autoencoder")
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true")
@@ -51,8 +58,8 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(1)
-    loss, parameters = build(torch, arguments.model)
-    optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    loss, parameters, optimizer = build(torch, arguments.model)
+    optimizer = optimizer(parameters, lr=1e-3, fused=True)
     if arguments.compile:
         loss = torch.compile(loss)
 
