@@ -176,8 +176,8 @@ CAIRN_API cairn_tensor cairn_transformer_block(cairn_tensor x, const cairn_tenso
                                                const char *name,
                                                const cairn_transformer_options *options);
 
-/* `layers` blocks "block1" .. and a last norm: an encoder without a context and with causal = false,
- * a decoder with causal = true. */
+/* `layers` blocks "block1" .. and a last norm: an encoder without a context and with causal =
+ * false, a decoder with causal = true. */
 CAIRN_API cairn_tensor cairn_transformer_stack(cairn_tensor x, const cairn_tensor *context,
                                                const cairn_transformer_options *options);
 
