@@ -1,5 +1,5 @@
-/* Transformers against PyTorch in float64 (tools/golden/transformers.py), their published numbers of
- * parameters, and what they refuse. */
+/* Transformers against PyTorch in float64 (tools/golden/transformers.py), their published numbers
+ * of parameters, and what they refuse. */
 #include <stdlib.h>
 
 #include "cairn/autodiff.h"
@@ -78,8 +78,8 @@ static cairn_tensor llama(cairn_graph *g)
 
 static cairn_tensor picture_model(cairn_graph *g, bool class_token, bool parallel)
 {
-    cairn_vit_options o = {.patch = 4, .classes = 5, .class_token = class_token,
-                           .blocks = tiny(2, 2)};
+    cairn_vit_options o = {
+        .patch = 4, .classes = 5, .class_token = class_token, .blocks = tiny(2, 2)};
     cairn_shape shape = CAIRN_SHAPE(2, 3, 8, 8);
     o.blocks.epsilon = 1e-6;
     o.blocks.parallel = parallel;
@@ -101,18 +101,24 @@ static cairn_tensor vit_mean(cairn_graph *g)
 
 static cairn_tensor encoder_decoder(cairn_graph *g)
 {
-    cairn_encoder_decoder_options o = {.vocabulary = 11, .positions = 6, .tied = true,
-                                       .encoder = tiny(1, 2), .decoder = tiny(1, 2)};
+    cairn_encoder_decoder_options o = {.vocabulary = 11,
+                                       .positions = 6,
+                                       .tied = true,
+                                       .encoder = tiny(1, 2),
+                                       .decoder = tiny(1, 2)};
     o.decoder.attention.causal = true;
-    return language_loss(cairn_encoder_decoder(tokens(g, CAIRN_SHAPE(2, 6), 3),
-                                               tokens(g, CAIRN_SHAPE(2, 4), 5), &o),
-                         8);
+    return language_loss(
+        cairn_encoder_decoder(tokens(g, CAIRN_SHAPE(2, 6), 3), tokens(g, CAIRN_SHAPE(2, 4), 5), &o),
+        8);
 }
 
 static const struct {
     const char *name;
     cairn_tensor (*build)(cairn_graph *g);
-} models[] = {{"gpt", gpt}, {"llama", llama}, {"vit", vit}, {"vit_mean", vit_mean},
+} models[] = {{"gpt", gpt},
+              {"llama", llama},
+              {"vit", vit},
+              {"vit_mean", vit_mean},
               {"encoder_decoder", encoder_decoder}};
 
 /* The number of a line "model name number"; NaN if there is none. */

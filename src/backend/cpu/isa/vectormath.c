@@ -157,6 +157,34 @@ static void map_cos(float *out, const float *a, int64_t n)
             out[i] = cosf(a[i]);
 }
 
+/* Phi(x), and x phi(x) behind it, with an exponential that cannot underflow to a slow number. */
+INLINE float gelu_slope_one(float x)
+{
+    float phi = 0.3989422804f * exp_one(-0.5f * x * x);
+    return 0.5f + 0.5f * erf_one(x * 0.7071067812f) + x * phi;
+}
+
+/* tanh(u) = 1 - 2 / (exp(2 u) + 1): an absolute error of 1e-7 is enough beside the 1. */
+INLINE float gelu_tanh_inner(float x)
+{
+    float u = 0.7978845608f * x * (1 + 0.044715f * x * x);
+    return 1 - 2 / (exp_one(2 * u) + 1);
+}
+
+/* x large: (1 - t^2) is 0 before x^2 overflows. */
+INLINE float gelu_tanh_slope_one(float x)
+{
+    float c = x > 16 ? 16 : x < -16 ? -16 : x, t = gelu_tanh_inner(c);
+    float slope = 0.7978845608f + 0.1070322243f * c * c;
+    return x != x ? x : 0.5f * (1 + t) + 0.5f * c * (1 - t * t) * slope;
+}
+
+INLINE float gelu_tanh_one(float x)
+{
+    float c = x > 16 ? 16 : x < -16 ? -16 : x;
+    return 0.5f * x * (1 + gelu_tanh_inner(c));
+}
+
 /* ---- tables of one operand ------------------------------------------------------------------- */
 
 #define UNARY(name, expression)                                                                    \
@@ -188,6 +216,10 @@ UNARY(sigmoid, sigmoid_one(x))
 UNARY(erf, erf_one(x))
 UNARY(relu, x > 0 ? x : x != x ? x : 0)
 UNARY(softplus, softplus_one(x))
+UNARY(gelu, 0.5f * x * (1 + erf_one(x * 0.7071067812f)))
+UNARY(gelu_slope, gelu_slope_one(x))
+UNARY(gelu_tanh, gelu_tanh_one(x))
+UNARY(gelu_tanh_slope, gelu_tanh_slope_one(x))
 UNARY(is_finite, fabsf(x) <= 3.402823466e38f ? 1.0f : 0.0f)
 UNARY(not, x == 0 ? 1.0f : 0.0f)
 UNARY(cast, x) /* the conversion is done where the value is loaded or stored */
