@@ -212,9 +212,9 @@ CAIRN_API cairn_tensor cairn_relu(cairn_tensor x);     /* max(x, 0) */
 CAIRN_API cairn_tensor cairn_softplus(cairn_tensor x); /* log(1 + exp(x)), without overflow */
 CAIRN_API cairn_tensor cairn_is_finite(cairn_tensor x); /* bool */
 
-/* x Phi(x) with the error function, or with Phi approximated by a tanh, and the derivatives of both:
- * operations of their own, since a step then keeps x and no more of what lies between. Source:
- * Hendrycks and Gimpel 2016. arXiv:1606.08415 */
+/* x Phi(x) with the error function, or with Phi approximated by a tanh, and the derivatives of
+ * both: operations of their own, since a step then keeps x and no more of what lies between.
+ * Source: Hendrycks and Gimpel 2016. arXiv:1606.08415 */
 CAIRN_API cairn_tensor cairn_gelu(cairn_tensor x);
 CAIRN_API cairn_tensor cairn_gelu_slope(cairn_tensor x);
 CAIRN_API cairn_tensor cairn_gelu_tanh(cairn_tensor x);

@@ -4,9 +4,9 @@ PyTorch in float64.
     pip install torch
     python tools/golden/transformers.py > tests/nn/golden/transformers.txt
 
-Every parameter is a sine of its index with a phase from its name, so that the test can make the same
-ones. A line is: model, "loss" or the name of a parameter, the loss or the sum of the parameter's
-gradient times cosines."""
+Every parameter is a sine of its index with a phase from its name, so that the test can make the
+same ones. A line is: model, "loss" or the name of a parameter, the loss or the sum of the
+parameter's gradient times cosines."""
 import math
 
 import torch

@@ -81,8 +81,8 @@ INLINE vec add_product_in_place(vec sum, const float *x, vec y)
  *
  * With all numbers of A loaded into registers first, a step of 14 x 2 vectors is 44 instructions in
  * the 14 cycles of its 28 products; where another program shares the core no more than half the
- * issue slots are ours, 42. Every second row reads A in its products instead: 37 instructions, and 25
- * of the 28 loads that fit. That is 10 % faster there and no slower elsewhere. */
+ * issue slots are ours, 42. Every second row reads A in its products instead: 37 instructions, and
+ * 25 of the 28 loads that fit. That is 10 % faster there and no slower elsewhere. */
 INLINE void step(int rows, int vectors, bool dense, const float *const a[5], int64_t row,
                  const float *b, vec sum[TILE_ROWS][2])
 {
