@@ -45,7 +45,7 @@ def resnet18(torch):
 
 
 def build(torch, name):
-    """The model's loss as a function of nothing, and its parameters."""
+    """The model's loss as a function of nothing, its parameters, its optimiser and that one's options."""
     nn, functional = torch.nn, torch.nn.functional
     if name == "autoencoder":
         sizes = [784, 1000, 500, 250, 30, 250, 500, 1000, 784]
@@ -67,18 +67,27 @@ def build(torch, name):
 
         def loss():
             return functional.cross_entropy(model(x), label)
+        return loss, list(model.parameters()), torch.optim.SGD, {"momentum": 0.9}
+    elif name in ("gpt", "vit"):
+        from transformers_peer import gpt, vit
+        model, inputs, label = (gpt if name == "gpt" else vit)(torch)
+
+        def loss():
+            return functional.cross_entropy(model(inputs).flatten(0, -2), label)
+        return loss, list(model.parameters()), torch.optim.AdamW, {}
     else:
         model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
         x, label = torch.rand(64, 784), torch.arange(64) % 10
 
         def loss():
             return functional.cross_entropy(model(x), label)
-    return loss, list(model.parameters())
+    return loss, list(model.parameters()), torch.optim.Adam, {}
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model", choices=["autoencoder", "mlp", "resnet18"], default="autoencoder")
+    parser.add_argument("--model", default="autoencoder",
+                        choices=["autoencoder", "mlp", "resnet18", "gpt", "vit"])
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true")
@@ -88,11 +97,8 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(1)
-    loss, parameters = build(torch, arguments.model)
-    if arguments.model == "resnet18":
-        optimizer = torch.optim.SGD(parameters, lr=0.01, momentum=0.9, fused=True)
-    else:
-        optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+    loss, parameters, optimizer, options = build(torch, arguments.model)
+    optimizer = optimizer(parameters, lr=1e-3, fused=True, **options)
     if arguments.compile:
         loss = torch.compile(loss)
 

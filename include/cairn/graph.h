@@ -9,8 +9,9 @@
  *   7. convolution, pooling, batch statistics
  *   8. moving data
  *   9. indexing and ordering
- *  10. outputs and updates
- *  11. variables
+ *  10. attention and losses in one pass
+ *  11. outputs and updates
+ *  12. variables
  *
  * A `cairn_tensor` is a symbolic value: a graph and a number. Passing it by value costs nothing and
  * it ends with its graph. Builder calls cannot fail one by one: the graph keeps the first error and
@@ -212,6 +213,14 @@ CAIRN_API cairn_tensor cairn_relu(cairn_tensor x);     /* max(x, 0) */
 CAIRN_API cairn_tensor cairn_softplus(cairn_tensor x); /* log(1 + exp(x)), without overflow */
 CAIRN_API cairn_tensor cairn_is_finite(cairn_tensor x); /* bool */
 
+/* x Phi(x) with the error function, or with Phi approximated by a tanh, and the derivatives of
+ * both: operations of their own, since a step then keeps x and no more of what lies between.
+ * Source: Hendrycks and Gimpel 2016. arXiv:1606.08415 */
+CAIRN_API cairn_tensor cairn_gelu(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_gelu_slope(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_gelu_tanh(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_gelu_tanh_slope(cairn_tensor x);
+
 /* Another dtype: to integers by truncation, to bool by x != 0. Gradient only from f32 to f32. */
 CAIRN_API cairn_tensor cairn_cast(cairn_tensor x, cairn_dtype dtype);
 
@@ -409,7 +418,60 @@ CAIRN_API cairn_tensor cairn_cumsum(cairn_tensor x, int axis, bool reverse, bool
  * zeros. indices: i32. */
 CAIRN_API cairn_tensor cairn_one_hot(cairn_tensor indices, int64_t depth);
 
-/* ---- 10. outputs and updates ----------------------------------------------------------------- */
+/* ---- 10. attention and losses in one pass ---------------------------------------------------- */
+
+typedef struct cairn_attention_options {
+    bool causal;       /* query i sees the keys up to i + Tk - Tq: the last query sees all */
+    double scale;      /* of the products; 0 is the usual 1 / sqrt(D) */
+    cairn_tensor bias; /* added to the scaled products, f32, broadcast to [B,H,Tq,Tk]; -inf hides a
+                        * key. graph == NULL: none */
+} cairn_attention_options;
+
+CAIRN_API cairn_attention_options cairn_attention_defaults(void);
+
+/* softmax(scale q k^T + bias) v for each head, without the matrix of probabilities in memory:
+ * neither this nor its gradient keeps more than some rows of it for each thread, and what is hidden
+ * by `causal` is not computed.
+ *
+ * q        [B,Tq,H,D]
+ * k, v     [B,Tk,Hkv,D]; Hkv divides H: heads h H/Hkv .. share the keys and values of head h
+ * options  copied; NULL for the defaults
+ *
+ * Returns [B,Tq,H,D]. A query that sees no key gets zeros. The operands are copied together first;
+ * cairn_self_attention() does without. The gradient of a bias takes memory for all pairs.
+ * Source: Vaswani et al. 2017, section 3.2. arXiv:1706.03762; Ainslie et al. 2023.
+ * arXiv:2305.13245 */
+CAIRN_API cairn_tensor cairn_attention(cairn_tensor q, cairn_tensor k, cairn_tensor v,
+                                       const cairn_attention_options *options);
+
+/* The same of one operand [..,T,H + 2 Hkv,D] that holds the heads of queries, of keys and of values
+ * side by side, as one product with the input makes them. The faster way: nothing is copied, and
+ * the gradient is one array too. Returns [..,T,H,D]. */
+CAIRN_API cairn_tensor cairn_self_attention(cairn_tensor qkv, int64_t heads, int64_t kv_heads,
+                                            const cairn_attention_options *options);
+
+/* Rotary positions: of the first `heads` heads of x [..,T,all heads,D] (D even), numbers d and
+ * d + D/2 are turned by the angle (t + start) base^(-2 d / D) at position t; other heads are
+ * copied. So products of turned queries and keys depend on their distance.
+ * Source: Su et al. 2021, section 3.2. arXiv:2104.09864 */
+CAIRN_API cairn_tensor cairn_rotary(cairn_tensor x, int64_t heads, int64_t start, double base);
+
+/* Cross-entropy of softmax(logits) with class indices, in nats, without probabilities in memory:
+ *
+ *   lse - (1 - smoothing) z[label] - smoothing mean(z) + z_loss lse^2,   lse = log(sum of exp(z))
+ *
+ * logits     f32 [..,classes]
+ * labels     i32 [..]; a row whose label is outside 0 .. classes-1, say -1, is ignored: its loss
+ *            and gradient are 0
+ * smoothing  share of the target that is spread over all classes, 0 <= smoothing < 1
+ * z_loss     weight of lse^2, which keeps logits from drifting; at least 0
+ *
+ * Returns f32 [..]. Source: Szegedy et al. 2016, section 7. arXiv:1512.00567; Chowdhery et al.
+ * 2022, section 5. arXiv:2204.02311 */
+CAIRN_API cairn_tensor cairn_softmax_cross_entropy(cairn_tensor logits, cairn_tensor labels,
+                                                   double smoothing, double z_loss);
+
+/* ---- 11. outputs and updates ----------------------------------------------------------------- */
 
 /* Makes x readable after each run under `name` (without scope). */
 CAIRN_API void cairn_output(cairn_tensor x, const char *name);
@@ -424,7 +486,7 @@ CAIRN_API void cairn_assign(cairn_tensor variable, cairn_tensor value);
  * optimiser; "" is the set of cairn_assign(). Each set may assign a variable once. */
 CAIRN_API void cairn_assign_in(const char *set, cairn_tensor variable, cairn_tensor value);
 
-/* ---- 11. variables --------------------------------------------------------------------------- */
+/* ---- 12. variables --------------------------------------------------------------------------- */
 
 /* The variables of a graph in the order of creation; borrowed, valid as long as the graph and no
  * variable is added. */

@@ -14,7 +14,8 @@ extern "C" {
 CAIRN_API cairn_tensor cairn_binary_cross_entropy(cairn_tensor logits, cairn_tensor targets);
 
 /* Cross-entropy of softmax(logits) with class indices: logsumexp(z) - z[label].
- * logits: f32 [B, classes]; labels: i32 [B]. Returns [B], in nats. */
+ * logits: f32 [B, classes]; labels: i32 [B]. Returns [B], in nats. A row whose label is no class,
+ * say -1, counts 0. With label smoothing or z-loss: cairn_softmax_cross_entropy(). */
 CAIRN_API cairn_tensor cairn_cross_entropy(cairn_tensor logits, cairn_tensor labels);
 
 /* The same with a distribution over classes: logsumexp(z) - sum of t z. targets: f32 [B,

@@ -161,6 +161,127 @@ CAIRN_API cairn_resnet_options cairn_resnet_defaults(int layers, int64_t classes
  * "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other options, and those of layers.
  * Source: He et al. 2016. arXiv:1512.03385 */
 CAIRN_API cairn_tensor cairn_resnet(cairn_tensor x, const cairn_resnet_options *options);
+/* ---- norms and noise over the last axis ------------------------------------------------------ */
+
+/* (x - mean) / sqrt(variance + epsilon) over the last axis, times the parameter "scale" [n], plus
+ * "bias" [n] if wanted. x: f32 [.., n]. Source: Ba, Kiros, Hinton 2016. arXiv:1607.06450 */
+CAIRN_API cairn_tensor cairn_layer_norm(cairn_tensor x, const char *name, double epsilon,
+                                        bool bias);
+
+/* x / sqrt(mean of x^2 + epsilon) over the last axis, times the parameter "scale" [n]. Source:
+ * Zhang and Sennrich 2019. arXiv:1910.07467 */
+CAIRN_API cairn_tensor cairn_rms_norm(cairn_tensor x, const char *name, double epsilon);
+
+/* For training: each element is 0 with probability `rate`, else divided by 1 - rate; fresh in each
+ * step. 0 <= rate < 1; a rate of 0 is x itself. Source: Srivastava et al. 2014. */
+CAIRN_API cairn_tensor cairn_dropout(cairn_tensor x, double rate);
+
+/* The same for all of an example at once: one draw for each entry of the first axis. Source: Huang
+ * et al. 2016. arXiv:1603.09382 */
+CAIRN_API cairn_tensor cairn_stochastic_depth(cairn_tensor x, double rate);
+
+/* ---- attention and Transformers -------------------------------------------------------------- */
+
+typedef struct cairn_multihead_options {
+    int64_t heads;
+    int64_t kv_heads;    /* heads of keys and values, a divisor of heads; 0: as many */
+    bool causal;
+    bool bias;           /* of the projections */
+    double rotary_base;  /* queries and keys are turned by their positions, see cairn_rotary(); 0:
+                          * they are not. Of self-attention only */
+    cairn_tensor mask;   /* see `bias` of cairn_attention_options; graph == NULL: none */
+    cairn_init init, output_init; /* default Glorot uniform */
+} cairn_multihead_options;
+
+CAIRN_API cairn_multihead_options cairn_multihead_defaults(int64_t heads);
+
+/* Multi-head attention: projections to queries, keys and values, attention, a projection.
+ *
+ * x        f32 [B,T,width]; heads divides width
+ * context  what keys and values are made of, [B,Tk,any], or NULL: x itself
+ *
+ * Returns [B,T,width]. Parameters: "qkv" with the heads of queries, of keys and of values side by
+ * side (of another context "query" and "key_value"), and "output", each with weight and bias. */
+CAIRN_API cairn_tensor cairn_multihead_attention(cairn_tensor x, const cairn_tensor *context,
+                                                 const char *name,
+                                                 const cairn_multihead_options *options);
+
+typedef struct cairn_transformer_options {
+    int layers;
+    int64_t width, hidden;
+    cairn_multihead_options attention; /* its inits and bias are replaced by those below */
+    cairn_activation activation;       /* default gelu */
+    bool gated;    /* activation(x W) o (x V) instead of activation(x W): SwiGLU with swish */
+    bool parallel; /* both branches read one norm of x and are added at once */
+    bool rms_norm; /* instead of layer norm */
+    bool bias;     /* of projections and layer norms */
+    double epsilon;   /* of the norms, default 1e-5 */
+    double deviation; /* of initial weights, default 0.02; into the sum over sqrt(2 layers) */
+    double dropout, stochastic_depth; /* rates, for training */
+    cairn_tensor context_mask;        /* of the attention to a context; graph == NULL: none */
+} cairn_transformer_options;
+
+/* hidden is 4 width. */
+CAIRN_API cairn_transformer_options cairn_transformer_defaults(int layers, int64_t width,
+                                                               int64_t heads);
+
+/* x + attention(norm(x)), then, with a context, + attention to it, then + mlp(norm(x)). x:
+ * [B,T,width]; context: [B,Tk,any] or NULL. Returns [B,T,width]. Errors (kept by the graph):
+ * those of the layers. */
+CAIRN_API cairn_tensor cairn_transformer_block(cairn_tensor x, const cairn_tensor *context,
+                                               const char *name,
+                                               const cairn_transformer_options *options);
+
+/* `layers` blocks "block1" .. and a last norm: an encoder without a context and with causal =
+ * false, a decoder with causal = true. */
+CAIRN_API cairn_tensor cairn_transformer_stack(cairn_tensor x, const cairn_tensor *context,
+                                               const cairn_transformer_options *options);
+
+typedef struct cairn_gpt_options {
+    int64_t vocabulary, positions; /* default GPT-2's 50257 and 1024; rotary models learn none */
+    bool tied;                     /* the logits use the table of the tokens */
+    cairn_transformer_options blocks;
+} cairn_gpt_options;
+
+/* GPT-2 small: 12 blocks of width 768, 12 heads, 124,439,808 parameters. */
+CAIRN_API cairn_gpt_options cairn_gpt_defaults(void);
+
+/* A decoder-only language model: tokens i32 [B,T] to logits f32 [B,T,vocabulary]. Source: Radford
+ * et al. 2019. */
+CAIRN_API cairn_tensor cairn_gpt(cairn_tensor tokens, const cairn_gpt_options *options);
+
+typedef struct cairn_encoder_decoder_options {
+    int64_t vocabulary, positions;
+    bool tied;
+    cairn_transformer_options encoder, decoder; /* of one width */
+} cairn_encoder_decoder_options;
+
+/* source i32 [B,Ts] and target i32 [B,Tt] to logits f32 [B,Tt,vocabulary]; both use one table of
+ * tokens, and positions of their own. */
+CAIRN_API cairn_tensor cairn_encoder_decoder(cairn_tensor source, cairn_tensor target,
+                                             const cairn_encoder_decoder_options *options);
+
+typedef enum cairn_vit_size {
+    CAIRN_VIT_TINY,
+    CAIRN_VIT_SMALL,
+    CAIRN_VIT_BASE,
+    CAIRN_VIT_LARGE
+} cairn_vit_size;
+
+CAIRN_API extern const char *const cairn_vit_names[];
+
+typedef struct cairn_vit_options {
+    int64_t patch, classes; /* default 16 and 1000 */
+    bool class_token;       /* the head reads a learned token; else the mean over patches */
+    cairn_transformer_options blocks;
+} cairn_vit_options;
+
+CAIRN_API cairn_vit_options cairn_vit_defaults(cairn_vit_size size);
+
+/* A vision Transformer: pictures f32 [B,H,W,C] to logits [B,classes]. H and W are multiples of
+ * `patch`; the learned positions fit this size. Source: Dosovitskiy et al. 2021.
+ * arXiv:2010.11929 */
+CAIRN_API cairn_tensor cairn_vit(cairn_tensor x, const cairn_vit_options *options);
 
 #ifdef __cplusplus
 }

@@ -92,6 +92,19 @@ static int scattered(const cairn_graph *g, const cairn_node *n, int input, int a
     return axis < n->at.axis ? axis : axis + picks - 1;
 }
 
+static int row_losses(const cairn_graph *g, const cairn_node *n, int input, int axis, int64_t B)
+{
+    (void)g, (void)n, (void)input, (void)B;
+    return axis;
+}
+
+/* [.., T, heads, D] of a packed operand; a bias has no such axes. */
+static int attended(const cairn_graph *g, const cairn_node *n, int input, int axis, int64_t B)
+{
+    (void)g, (void)B;
+    return input == 0 && axis < n->shape.rank - 3 ? axis : CAIRN__REFUSED;
+}
+
 static const struct {
     const cairn_op *op;
     place_rule *place;
@@ -115,6 +128,8 @@ static const struct {
     {&cairn__op_scatter_add, scattered},
     {&cairn__op_gather_along, beside},
     {&cairn__op_scatter_add_along, beside},
+    {&cairn__op_cross_entropy, row_losses},
+    {&cairn__op_attention, attended},
 };
 
 int cairn__batch_axis(const cairn_graph *g, const cairn_node *n, int input, int axis, int64_t B)

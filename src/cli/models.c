@@ -59,13 +59,41 @@ static void build_resnet18(cairn_graph *g, int64_t batch)
     cairn_momentum(g, loss, NULL);
 }
 
-const bench_model bench_models[] = {
-    {"autoencoder", "784-1000-500-250-30-250-500-1000-784, Adam", 1000, 784, build_autoencoder},
-    {"mlp", "784-128-10 classifier, Adam", 64, 784, build_mlp},
-    {"locoprop", "the autoencoder, LocoProp-M with 10 local steps", 1000, 784, build_locoprop},
-    {"resnet18", "ResNet-18 on 32 x 32 pictures, momentum", 32, 32 * 32 * 3, build_resnet18},
-    {NULL, NULL, 0, 0, NULL},
-};
+enum { TOKENS = 256, VOCABULARY = 8192 };
+
+static void build_gpt(cairn_graph *g, int64_t batch)
+{
+    cairn_gpt_options o = cairn_gpt_defaults();
+    int64_t rows = batch * TOKENS;
+    o.vocabulary = VOCABULARY;
+    o.positions = TOKENS;
+    o.blocks.layers = 6;
+    o.blocks.width = 384;
+    o.blocks.hidden = 4 * 384;
+    o.blocks.attention.heads = 6;
+    cairn_tensor tokens = cairn_input(g, "tokens", CAIRN_I32, CAIRN_SHAPE(batch, TOKENS));
+    cairn_tensor label = cairn_input(g, "label", CAIRN_I32, CAIRN_SHAPE(rows));
+    cairn_tensor logits = cairn_reshape(cairn_gpt(tokens, &o), CAIRN_SHAPE(rows, VOCABULARY));
+    cairn_tensor loss = cairn_mean(cairn_cross_entropy(logits, label));
+    cairn_output(loss, "loss");
+    cairn_adamw(g, loss, NULL);
+}
+
+static void build_vit(cairn_graph *g, int64_t batch)
+{
+    cairn_vit_options o = cairn_vit_defaults(CAIRN_VIT_TINY);
+    o.patch = 4;
+    o.classes = 10;
+    cairn_tensor x = cairn_input(g, "x", CAIRN_F32, CAIRN_SHAPE(batch, 32, 32, 3));
+    cairn_tensor label = cairn_input(g, "label", CAIRN_I32, CAIRN_SHAPE(batch));
+    cairn_tensor loss = cairn_mean(cairn_cross_entropy(cairn_vit(x, &o), label));
+    cairn_output(loss, "loss");
+    cairn_adamw(g, loss, NULL);
+}
+
+#define ROW(name, summary, batch, pixels, indices, limit)                                          \
+    {#name, summary, batch, build_##name, pixels, indices, limit},
+const bench_model bench_models[] = {BENCH_MODELS(ROW){.name = NULL}};
 
 const bench_model *bench_model_find(const char *name, cairn_status *status)
 {
@@ -83,17 +111,18 @@ const bench_model *bench_model_find(const char *name, cairn_status *status)
 
 bool bench_model_feed(const bench_model *model, cairn_program *program, cairn_status *status)
 {
-    int64_t n = model->batch * model->inputs;
+    int64_t n = model->batch * model->pixels, m = model->batch * model->indices;
     float *x = cairn__alloc((size_t)n, sizeof *x, status);
-    int32_t *label = cairn__alloc((size_t)model->batch, sizeof *label, status);
-    if (x && label) {
+    int32_t *index = cairn__alloc((size_t)m, sizeof *index, status);
+    if (x && index) {
         cairn_random_uniform_fill(1, 1, n, x);
-        for (int64_t i = 0; i < model->batch; i++)
-            label[i] = (int32_t)(i % 10);
+        for (int64_t i = 0; i < m; i++)
+            index[i] = (int32_t)(i % model->limit);
         cairn_program_feed(program, "x", x, (size_t)n * sizeof *x, status);
-        cairn_program_feed(program, "label", label, (size_t)model->batch * sizeof *label, status);
+        cairn_program_feed(program, "tokens", index, (size_t)m * sizeof *index, status);
+        cairn_program_feed(program, "label", index, (size_t)m * sizeof *index, status);
     }
     cairn__free(x);
-    cairn__free(label);
+    cairn__free(index);
     return cairn_ok(status);
 }

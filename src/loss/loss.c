@@ -27,10 +27,7 @@ cairn_tensor cairn_soft_cross_entropy(cairn_tensor logits, cairn_tensor targets)
 
 cairn_tensor cairn_cross_entropy(cairn_tensor logits, cairn_tensor labels)
 {
-    cairn_shape shape = cairn_tensor_shape(logits);
-    if (cairn__none(logits) || shape.rank == 0)
-        return logits;
-    return cairn_soft_cross_entropy(logits, cairn_one_hot(labels, shape.size[shape.rank - 1]));
+    return cairn_softmax_cross_entropy(logits, labels, 0, 0);
 }
 
 cairn_tensor cairn_squared_error(cairn_tensor y, cairn_tensor targets)

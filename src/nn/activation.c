@@ -29,21 +29,6 @@ static cairn_tensor positive_else(cairn_tensor x, cairn_tensor negative)
     return cairn_select(cairn_greater(x, number(x, 0)), x, negative);
 }
 
-/* Source: Hendrycks and Gimpel 2016. arXiv:1606.08415 */
-static cairn_tensor gelu(cairn_tensor x)
-{
-    cairn_tensor phi = cairn_add_scalar(cairn_erf(cairn_scale(x, 0.70710678118654752440)), 1);
-    return cairn_mul(cairn_scale(x, 0.5), phi);
-}
-
-static cairn_tensor gelu_tanh(cairn_tensor x)
-{
-    cairn_tensor cube = cairn_scale(cairn_mul(x, cairn_square(x)), 0.044715);
-    cairn_tensor phi =
-        cairn_add_scalar(cairn_tanh(cairn_scale(cairn_add(x, cube), 0.79788456080286535588)), 1);
-    return cairn_mul(cairn_scale(x, 0.5), phi);
-}
-
 cairn_tensor cairn_activate(cairn_tensor x, cairn_activation a)
 {
     double k = a.k != 0 ? a.k : a.kind == CAIRN_ACTIVATION_leaky_relu ? 0.01 : 1;
@@ -61,8 +46,8 @@ cairn_tensor cairn_activate(cairn_tensor x, cairn_activation a)
         return k == 1 ? cairn_softplus(x) : cairn_scale(cairn_softplus(cairn_scale(x, k)), 1 / k);
     case CAIRN_ACTIVATION_tanh: return cairn_tanh(x);
     case CAIRN_ACTIVATION_sigmoid: return cairn_sigmoid(x);
-    case CAIRN_ACTIVATION_gelu: return gelu(x);
-    case CAIRN_ACTIVATION_gelu_tanh: return gelu_tanh(x);
+    case CAIRN_ACTIVATION_gelu: return cairn_gelu(x);
+    case CAIRN_ACTIVATION_gelu_tanh: return cairn_gelu_tanh(x);
     case CAIRN_ACTIVATION_swish:
         return cairn_mul(x, cairn_sigmoid(k == 1 ? x : cairn_scale(x, k)));
     case CAIRN_ACTIVATION_mish: return cairn_mul(x, cairn_tanh(cairn_softplus(x)));

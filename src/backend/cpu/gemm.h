@@ -2,6 +2,7 @@
 #ifndef CAIRN_SRC_BACKEND_CPU_GEMM_H
 #define CAIRN_SRC_BACKEND_CPU_GEMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -13,6 +13,7 @@
 #define CAIRN__UNARY_KERNELS(X)                                                                    \
     X(neg) X(abs) X(sign) X(floor) X(ceil) X(round) X(square) X(sqrt) X(rsqrt) X(reciprocal)       \
     X(exp) X(expm1) X(log) X(log1p) X(sin) X(cos) X(tanh) X(sigmoid) X(erf) X(relu) X(softplus)    \
+    X(gelu) X(gelu_slope) X(gelu_tanh) X(gelu_tanh_slope)                                          \
     X(is_finite) X(not) X(cast) X(stop_gradient)
 
 #define CAIRN__BINARY_KERNELS(X)                                                                   \

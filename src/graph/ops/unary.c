@@ -92,11 +92,11 @@ static double sigmoid(double x)
 
 UNARY(neg, "-x", -x, cairn_neg(dy), CAIRN__ANY)
 UNARY(abs, "absolute value", fabs(x), times(dy, cairn_sign(X)), CAIRN__NONZERO)
-UNARY(square, "x^2", x * x, times(dy, cairn_scale(X, 2)), CAIRN__ANY)
+UNARY(square, "x^2", x *x, times(dy, cairn_scale(X, 2)), CAIRN__ANY)
 UNARY(sqrt, "square root", sqrt(x), times(dy, cairn_scale(cairn_reciprocal(y), 0.5)),
       CAIRN__POSITIVE)
-UNARY(rsqrt, "1 / sqrt(x)", 1 / sqrt(x),
-      times(dy, cairn_scale(times(y, cairn_square(y)), -0.5)), CAIRN__POSITIVE)
+UNARY(rsqrt, "1 / sqrt(x)", 1 / sqrt(x), times(dy, cairn_scale(times(y, cairn_square(y)), -0.5)),
+      CAIRN__POSITIVE)
 UNARY(reciprocal, "1 / x", 1 / x, cairn_neg(times(dy, cairn_square(y))), CAIRN__NONZERO)
 UNARY(exp, "exponential", exp(x), times(dy, y), CAIRN__ANY)
 UNARY(expm1, "exp(x) - 1", expm1(x), times(dy, cairn_add_scalar(y, 1)), CAIRN__ANY)
@@ -119,6 +119,61 @@ UNARY(relu, "max(x, 0)", x > 0 ? x : 0,
 /* Shifted by max(x, 0) so that exp() cannot overflow. */
 UNARY(softplus, "log(1 + exp(x))", (x > 0 ? x : 0) + log1p(exp(-fabs(x))),
       times(dy, cairn_sigmoid(X)), CAIRN__ANY)
+
+/* With Phi and phi the normal distribution's integral and density:
+ * x Phi, Phi + x phi, phi (2 - x^2). */
+static double gelu(double x)
+{
+    return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
+}
+
+static double gelu_slope(double x)
+{
+    return 0.5 * (1 + erf(x * 0.70710678118654752440)) +
+           0.39894228040143267794 * x * exp(-0.5 * x * x);
+}
+
+static cairn_tensor gelu_bend(cairn_tensor x)
+{
+    cairn_tensor square = cairn_square(x), two = cairn_scalar(x.graph, 2);
+    cairn_tensor density =
+        cairn_scale(cairn_exp(cairn_scale(square, -0.5)), 0.39894228040143267794);
+    return times(density, cairn_sub(two, square));
+}
+
+UNARY(gelu, "x Phi(x)", gelu(x), times(dy, cairn_gelu_slope(X)), CAIRN__ANY)
+UNARY(gelu_slope, "the derivative of x Phi(x)", gelu_slope(x), times(dy, gelu_bend(X)), CAIRN__ANY)
+
+/* x (1 + t) / 2 with t = tanh(u), u = c (x + a x^3), u' = c (1 + 3 a x^2), u" = 6 a c x. */
+static const double tanh_c = 0.79788456080286535588, tanh_a = 0.044715;
+
+static double gelu_tanh(double x)
+{
+    return 0.5 * x * (1 + tanh(tanh_c * (x + tanh_a * x * x * x)));
+}
+
+static double gelu_tanh_slope(double x)
+{
+    double t = tanh(tanh_c * (x + tanh_a * x * x * x));
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * tanh_c * (1 + 3 * tanh_a * x * x);
+}
+
+/* (1 - t^2) (u' + x u" / 2 - x t u'^2) */
+static cairn_tensor gelu_tanh_bend(cairn_tensor x)
+{
+    cairn_tensor square = cairn_square(x), one = cairn_scalar(x.graph, 1);
+    cairn_tensor inner = cairn_add_scalar(cairn_scale(square, tanh_a), 1);
+    cairn_tensor t = cairn_tanh(cairn_scale(times(x, inner), tanh_c));
+    cairn_tensor du = cairn_scale(cairn_add_scalar(cairn_scale(square, 3 * tanh_a), 1), tanh_c);
+    cairn_tensor half = cairn_scale(square, 3 * tanh_a * tanh_c);
+    cairn_tensor turn = times(times(x, t), cairn_square(du));
+    return times(cairn_sub(one, cairn_square(t)), cairn_sub(cairn_add(du, half), turn));
+}
+
+UNARY(gelu_tanh, "x Phi(x), Phi by a tanh", gelu_tanh(x), times(dy, cairn_gelu_tanh_slope(X)),
+      CAIRN__ANY)
+UNARY(gelu_tanh_slope, "the derivative of gelu_tanh", gelu_tanh_slope(x),
+      times(dy, gelu_tanh_bend(X)), CAIRN__ANY)
 
 STEPPED(sign, "-1, 0 or 1", (x > 0) - (x < 0), CAIRN__NONZERO)
 STEPPED(floor, "largest whole number not above x", floor(x), CAIRN__ANY)

@@ -5,57 +5,12 @@
  * precision), reductions are as explained at each function. */
 #include <math.h>
 
-#include "backend/cpu/isa/vector.h"
+#include "backend/cpu/isa/exponential.h"
 #include "backend/cpu/vectormath.h"
 
 #define LOOP _Pragma("omp simd") for (int64_t i = 0; i < n; i++)
 
-INLINE uint32_t bits(float x)
-{
-    uint32_t b;
-    memcpy(&b, &x, sizeof b);
-    return b;
-}
-
-INLINE float from_bits(uint32_t b)
-{
-    float x;
-    memcpy(&x, &b, sizeof x);
-    return x;
-}
-
-/* The nearest whole number, halves to even, for |x| < 2^22. */
-INLINE float nearest(float x)
-{
-    const float shift = 12582912.0f; /* 1.5 * 2^23: the sum has no fraction bits */
-    return (x + shift) - shift;
-}
-
 /* ---- exponential and its kin ----------------------------------------------------------------- */
-
-/* exp(r) for |r| <= ln(2) / 2. */
-INLINE float exp_small(float r)
-{
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    return p * r * r + r + 1;
-}
-
-/* x = n ln 2 + r; ln 2 in two parts, the first with few bits so that n times it is exact. */
-INLINE float exp_one(float x)
-{
-    float clamped = x < -87.33f ? -87.33f : x > 88.73f ? 88.73f : x;
-    float n = nearest(clamped * 1.44269504088896341f);
-    float r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
-    /* 2^(n-1) is a normal number for every n that occurs, 2^n is not for n = 128. */
-    float half_scale = from_bits((uint32_t)((int32_t)n - 1 + 127) << 23);
-    float y = exp_small(r) * 2 * half_scale;
-    return x < -87.33f ? 0 : x > 88.7228f ? INFINITY : y;
-}
 
 /* Near 0 a series, since exp(x) - 1 cancels there. */
 INLINE float expm1_one(float x)
@@ -202,6 +157,34 @@ static void map_cos(float *out, const float *a, int64_t n)
             out[i] = cosf(a[i]);
 }
 
+/* Phi(x), and x phi(x) behind it, with an exponential that cannot underflow to a slow number. */
+INLINE float gelu_slope_one(float x)
+{
+    float phi = 0.3989422804f * exp_one(-0.5f * x * x);
+    return 0.5f + 0.5f * erf_one(x * 0.7071067812f) + x * phi;
+}
+
+/* tanh(u) = 1 - 2 / (exp(2 u) + 1): an absolute error of 1e-7 is enough beside the 1. */
+INLINE float gelu_tanh_inner(float x)
+{
+    float u = 0.7978845608f * x * (1 + 0.044715f * x * x);
+    return 1 - 2 / (exp_one(2 * u) + 1);
+}
+
+/* x large: (1 - t^2) is 0 before x^2 overflows. */
+INLINE float gelu_tanh_slope_one(float x)
+{
+    float c = x > 16 ? 16 : x < -16 ? -16 : x, t = gelu_tanh_inner(c);
+    float slope = 0.7978845608f + 0.1070322243f * c * c;
+    return x != x ? x : 0.5f * (1 + t) + 0.5f * c * (1 - t * t) * slope;
+}
+
+INLINE float gelu_tanh_one(float x)
+{
+    float c = x > 16 ? 16 : x < -16 ? -16 : x;
+    return 0.5f * x * (1 + gelu_tanh_inner(c));
+}
+
 /* ---- tables of one operand ------------------------------------------------------------------- */
 
 #define UNARY(name, expression)                                                                    \
@@ -233,6 +216,10 @@ UNARY(sigmoid, sigmoid_one(x))
 UNARY(erf, erf_one(x))
 UNARY(relu, x > 0 ? x : x != x ? x : 0)
 UNARY(softplus, softplus_one(x))
+UNARY(gelu, 0.5f * x * (1 + erf_one(x * 0.7071067812f)))
+UNARY(gelu_slope, gelu_slope_one(x))
+UNARY(gelu_tanh, gelu_tanh_one(x))
+UNARY(gelu_tanh_slope, gelu_tanh_slope_one(x))
 UNARY(is_finite, fabsf(x) <= 3.402823466e38f ? 1.0f : 0.0f)
 UNARY(not, x == 0 ? 1.0f : 0.0f)
 UNARY(cast, x) /* the conversion is done where the value is loaded or stored */
