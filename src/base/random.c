@@ -32,6 +32,18 @@ static void uniform_piece(const piece *p)
     }
 }
 
+static void normal_piece(const piece *p)
+{
+    for (int64_t i = 0; i < p->n; i += 4) {
+        uint32_t words[4];
+        float values[4];
+        cairn__philox(p->seed, p->stream, (uint64_t)(p->first + i) / 4, words);
+        cairn__normal_pair(words, values);
+        cairn__normal_pair(words + 2, values + 2);
+        memcpy(p->out + i, values, (size_t)CAIRN__MIN(p->n - i, (int64_t)4) * sizeof(float));
+    }
+}
+
 #ifdef __x86_64__
 #include <immintrin.h>
 
@@ -57,54 +69,69 @@ AVX2 void rounds(__m256i c[GROUPS][4], uint64_t seed)
     }
 }
 
+/* The words of AT_ONCE / 4 positions from `at` on, word j of all of them side by side. */
+AVX2 void words_avx2(const piece *p, uint64_t at, uint32_t words[4][LANES * GROUPS])
+{
+    __m256i c[GROUPS][4];
+    for (int g = 0; g < GROUPS; g++) {
+        c[g][0] = _mm256_add_epi64(_mm256_set1_epi64x((long long)(at + (uint64_t)(g * LANES))),
+                                   _mm256_set_epi64x(3, 2, 1, 0));
+        c[g][1] = _mm256_srli_epi64(c[g][0], 32);
+        c[g][2] = _mm256_set1_epi64x((uint32_t)p->stream);
+        c[g][3] = _mm256_set1_epi64x((long long)(p->stream >> 32));
+    }
+    rounds(c, p->seed);
+    for (int g = 0; g < GROUPS; g++)
+        for (int j = 0; j < 4; j++) {
+            uint64_t lanes[LANES];
+            _mm256_storeu_si256((__m256i *)(void *)lanes, c[g][j]);
+            for (int l = 0; l < LANES; l++)
+                words[j][g * LANES + l] = (uint32_t)lanes[l];
+        }
+}
+
 /* The same bits as uniform_piece(), four times as fast. */
 __attribute__((target("avx2"))) static void uniform_piece_avx2(const piece *p)
 {
+    uint32_t words[4][LANES * GROUPS];
     int64_t i = 0;
     for (; i + AT_ONCE <= p->n; i += AT_ONCE) {
-        __m256i c[GROUPS][4];
-        uint64_t words[GROUPS][4][LANES];
-        for (int g = 0; g < GROUPS; g++) {
-            uint64_t at = (uint64_t)(p->first + i) / 4 + (uint64_t)(g * LANES);
-            c[g][0] = _mm256_add_epi64(_mm256_set1_epi64x((long long)at),
-                                       _mm256_set_epi64x(3, 2, 1, 0));
-            c[g][1] = _mm256_srli_epi64(c[g][0], 32);
-            c[g][2] = _mm256_set1_epi64x((uint32_t)p->stream);
-            c[g][3] = _mm256_set1_epi64x((long long)(p->stream >> 32));
-        }
-        rounds(c, p->seed);
-        for (int g = 0; g < GROUPS; g++)
+        words_avx2(p, (uint64_t)(p->first + i) / 4, words);
+        for (int l = 0; l < LANES * GROUPS; l++)
             for (int j = 0; j < 4; j++)
-                _mm256_storeu_si256((__m256i *)(void *)words[g][j], c[g][j]);
-        for (int g = 0; g < GROUPS; g++)
-            for (int l = 0; l < LANES; l++)
-                for (int j = 0; j < 4; j++)
-                    p->out[i + 4 * (g * LANES + l) + j] = cairn__uniform((uint32_t)words[g][j][l]);
+                p->out[i + 4 * l + j] = cairn__uniform(words[j][l]);
     }
     uniform_piece(&(piece){p->seed, p->stream, p->first + i, p->n - i, p->out + i});
 }
+
+/* The same bits as normal_piece(): neither set of instructions fuses products and sums. */
+__attribute__((target("avx2"))) static void normal_piece_avx2(const piece *p)
+{
+    uint32_t words[4][LANES * GROUPS];
+    float values[4][LANES * GROUPS];
+    int64_t i = 0;
+    for (; i + AT_ONCE <= p->n; i += AT_ONCE) {
+        words_avx2(p, (uint64_t)(p->first + i) / 4, words);
+        for (int j = 0; j < 4; j += 2) {
+#pragma omp simd
+            for (int l = 0; l < LANES * GROUPS; l++)
+                cairn__normal(words[j][l], words[j + 1][l], &values[j][l], &values[j + 1][l]);
+        }
+        for (int l = 0; l < LANES * GROUPS; l++)
+            for (int j = 0; j < 4; j++)
+                p->out[i + 4 * l + j] = values[j][l];
+    }
+    normal_piece(&(piece){p->seed, p->stream, p->first + i, p->n - i, p->out + i});
+}
 #endif
 
-static fill_piece *uniform_kernel(void)
+static fill_piece *kernel_of(bool normal)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2"))
-        return uniform_piece_avx2;
+        return normal ? normal_piece_avx2 : uniform_piece_avx2;
 #endif
-    return uniform_piece;
-}
-
-/* Its time goes into logarithm, sine and cosine. */
-static void normal_piece(const piece *p)
-{
-    for (int64_t i = 0; i < p->n; i += 4) {
-        uint32_t words[4];
-        float values[4];
-        cairn__philox(p->seed, p->stream, (uint64_t)(p->first + i) / 4, words);
-        cairn__normal_pair(words, values);
-        cairn__normal_pair(words + 2, values + 2);
-        memcpy(p->out + i, values, (size_t)CAIRN__MIN(p->n - i, (int64_t)4) * sizeof(float));
-    }
+    return normal ? normal_piece : uniform_piece;
 }
 
 static void fill(fill_piece *kernel, piece all)
@@ -117,12 +144,12 @@ static void fill(fill_piece *kernel, piece all)
 
 void cairn__random_uniform_run(uint64_t seed, uint64_t stream, int64_t first, int64_t n, float *out)
 {
-    fill(uniform_kernel(), (piece){seed, stream, first, n, out});
+    fill(kernel_of(false), (piece){seed, stream, first, n, out});
 }
 
 void cairn__random_normal_run(uint64_t seed, uint64_t stream, int64_t first, int64_t n, float *out)
 {
-    fill(normal_piece, (piece){seed, stream, first, n, out});
+    fill(kernel_of(true), (piece){seed, stream, first, n, out});
 }
 
 void cairn_random_uniform_fill(uint64_t seed, uint64_t stream, int64_t n, float *out)
