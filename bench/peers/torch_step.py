@@ -44,6 +44,51 @@ def resnet18(torch):
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
+def mobilenetv3(torch):
+    """Howard et al. 2019, the large one, for inference."""
+    nn = torch.nn
+    blocks = [(3, 16, 16, 0, 0, 1), (3, 64, 24, 0, 0, 2), (3, 72, 24, 0, 0, 1),
+              (5, 72, 40, 1, 0, 2), (5, 120, 40, 1, 0, 1), (5, 120, 40, 1, 0, 1),
+              (3, 240, 80, 0, 1, 2), (3, 200, 80, 0, 1, 1), (3, 184, 80, 0, 1, 1),
+              (3, 184, 80, 0, 1, 1), (3, 480, 112, 1, 1, 1), (3, 672, 112, 1, 1, 1),
+              (5, 672, 160, 1, 1, 2), (5, 960, 160, 1, 1, 1), (5, 960, 160, 1, 1, 1)]
+
+    def conv_norm(inputs, outputs, size=1, stride=1, groups=1):
+        conv = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, groups=groups, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(outputs, eps=1e-3))
+
+    class Excite(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            inner = max(8, (channels // 4 + 4) // 8 * 8)
+            self.share = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, inner, 1),
+                                       nn.ReLU(), nn.Conv2d(inner, channels, 1), nn.Hardsigmoid())
+
+        def forward(self, x):
+            return x * self.share(x)
+
+    class Block(nn.Module):
+        def __init__(self, inputs, size, expanded, outputs, excite, swish, stride):
+            super().__init__()
+            bend = nn.Hardswish if swish else nn.ReLU
+            parts = [] if expanded == inputs else [conv_norm(inputs, expanded), bend()]
+            parts += [conv_norm(expanded, expanded, size, stride, expanded), bend()]
+            parts += [Excite(expanded)] if excite else []
+            self.parts = nn.Sequential(*parts, conv_norm(expanded, outputs))
+            self.same = stride == 1 and inputs == outputs
+
+        def forward(self, x):
+            return self.parts(x) + x if self.same else self.parts(x)
+
+    layers, inputs = [conv_norm(3, 16, 3, 2), nn.Hardswish()], 16
+    for block in blocks:
+        layers.append(Block(inputs, *block))
+        inputs = block[2]
+    layers += [conv_norm(160, 960), nn.Hardswish(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+               nn.Linear(960, 1280), nn.Hardswish(), nn.Linear(1280, 1000)]
+    return nn.Sequential(*layers).eval()
+
+
 def build(torch, name):
     """The model's loss as a function of nothing, its parameters, its optimiser and that one's options."""
     nn, functional = torch.nn, torch.nn.functional
@@ -68,6 +113,9 @@ def build(torch, name):
         def loss():
             return functional.cross_entropy(model(x), label)
         return loss, list(model.parameters()), torch.optim.SGD, {"momentum": 0.9}
+    elif name == "mobilenetv3":
+        model, x = mobilenetv3(torch), torch.rand(1, 3, 224, 224)
+        return lambda: model(x), [], None, {}
     elif name in ("gpt", "vit"):
         from transformers_peer import gpt, vit
         model, inputs, label = (gpt if name == "gpt" else vit)(torch)
@@ -87,7 +135,7 @@ def build(torch, name):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="autoencoder",
-                        choices=["autoencoder", "mlp", "resnet18", "gpt", "vit"])
+                        choices=["autoencoder", "mlp", "resnet18", "gpt", "vit", "mobilenetv3"])
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true")
@@ -98,11 +146,16 @@ def main():
     torch.set_flush_denormal(True)
     torch.manual_seed(1)
     loss, parameters, optimizer, options = build(torch, arguments.model)
-    optimizer = optimizer(parameters, lr=1e-3, fused=True, **options)
+    if optimizer:
+        optimizer = optimizer(parameters, lr=1e-3, fused=True, **options)
     if arguments.compile:
         loss = torch.compile(loss)
 
     def step():
+        if not optimizer:
+            with torch.inference_mode():
+                loss()
+            return
         optimizer.zero_grad(set_to_none=True)
         loss().backward()
         optimizer.step()

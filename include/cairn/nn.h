@@ -48,6 +48,10 @@ CAIRN_API extern const char *const cairn_activation_names[];
 /* Applies the activation to f32 values. */
 CAIRN_API cairn_tensor cairn_activate(cairn_tensor x, cairn_activation activation);
 
+/* min(max(x + 3, 0), 6) / 6, and x times that. Source: Howard et al. 2019, section 5.2. */
+CAIRN_API cairn_tensor cairn_hard_sigmoid(cairn_tensor x);
+CAIRN_API cairn_tensor cairn_hard_swish(cairn_tensor x);
+
 CAIRN_API cairn_tensor cairn_softmax(cairn_tensor x, int axis);
 CAIRN_API cairn_tensor cairn_log_softmax(cairn_tensor x, int axis);
 
@@ -161,6 +165,29 @@ CAIRN_API cairn_resnet_options cairn_resnet_defaults(int layers, int64_t classes
  * "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other options, and those of layers.
  * Source: He et al. 2016. arXiv:1512.03385 */
 CAIRN_API cairn_tensor cairn_resnet(cairn_tensor x, const cairn_resnet_options *options);
+typedef enum cairn_mobilenet_size {
+    CAIRN_MOBILENET_SMALL,
+    CAIRN_MOBILENET_LARGE
+} cairn_mobilenet_size;
+
+CAIRN_API extern const char *const cairn_mobilenet_names[];
+
+typedef struct cairn_mobilenet_options {
+    cairn_mobilenet_size size;
+    int64_t classes;
+    double width;   /* multiplies all channels, which are then multiples of 8; default 1 */
+    double dropout; /* rate before the classes, in training; default 0.2 */
+    cairn_batch_norm_options norm; /* training: also says whether there is dropout */
+} cairn_mobilenet_options;
+
+CAIRN_API cairn_mobilenet_options cairn_mobilenet_defaults(cairn_mobilenet_size size,
+                                                           int64_t classes);
+
+/* MobileNetV3: logits [N, classes] of pictures x, f32 [N, H, W, C]. Parameters "stem/..",
+ * "blockI/..", "last/..", "hidden/..", "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for
+ * other options, and those of layers. Source: Howard et al. 2019. arXiv:1905.02244 */
+CAIRN_API cairn_tensor cairn_mobilenet(cairn_tensor x, const cairn_mobilenet_options *options);
+
 /* ---- norms and noise over the last axis ------------------------------------------------------ */
 
 /* (x - mean) / sqrt(variance + epsilon) over the last axis, times the parameter "scale" [n], plus

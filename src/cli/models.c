@@ -91,6 +91,15 @@ static void build_vit(cairn_graph *g, int64_t batch)
     cairn_adamw(g, loss, NULL);
 }
 
+static void build_mobilenetv3(cairn_graph *g, int64_t batch)
+{
+    cairn_mobilenet_options o = cairn_mobilenet_defaults(CAIRN_MOBILENET_LARGE, 1000);
+    o.norm.training = false;
+    cairn_output(cairn_mobilenet(
+                     cairn_input(g, "x", CAIRN_F32, CAIRN_SHAPE(batch, 224, 224, 3)), &o),
+                 "logits");
+}
+
 #define ROW(name, summary, batch, pixels, indices, limit)                                          \
     {#name, summary, batch, build_##name, pixels, indices, limit},
 const bench_model bench_models[] = {BENCH_MODELS(ROW){.name = NULL}};

@@ -29,6 +29,19 @@ static cairn_tensor positive_else(cairn_tensor x, cairn_tensor negative)
     return cairn_select(cairn_greater(x, number(x, 0)), x, negative);
 }
 
+cairn_tensor cairn_hard_sigmoid(cairn_tensor x)
+{
+    if (cairn__none(x))
+        return x;
+    cairn_tensor y = cairn_maximum(cairn_add_scalar(x, 3), cairn_scalar(x.graph, 0));
+    return cairn_scale(cairn_minimum(y, cairn_scalar(x.graph, 6)), 1.0 / 6);
+}
+
+cairn_tensor cairn_hard_swish(cairn_tensor x)
+{
+    return cairn_mul(x, cairn_hard_sigmoid(x));
+}
+
 cairn_tensor cairn_activate(cairn_tensor x, cairn_activation a)
 {
     double k = a.k != 0 ? a.k : a.kind == CAIRN_ACTIVATION_leaky_relu ? 0.01 : 1;

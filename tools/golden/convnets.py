@@ -1,11 +1,11 @@
-"""Golden values for tests/nn/resnet_test.c: residual networks in PyTorch, float64.
+"""Golden values for tests/nn/convnet_test.c: convolutional networks in PyTorch, float64.
 
     pip install torch numpy
-    python tools/golden/resnet.py tests/nn/golden        writes every file in that folder
+    python tools/golden/convnets.py tests/nn/golden      writes every file in that folder
 
 A file is one case:
 
-    case LAYERS IMAGENET_STEM SIZE BATCH WIDTH CLASSES
+    case MODEL VARIANT STEM SIZE BATCH WIDTH CLASSES     layers of a resnet, or size of a mobilenet
     logits N, then as many numbers        loss, one number
     parameter I COUNT, then the sum of the gradient, its sum of squares, its first element
     state I COUNT, then the sum and the sum of squares of the new value
@@ -32,7 +32,7 @@ def value(stream, count):
     return h.astype(np.float64) / 4294967296.0 - 0.5
 
 
-class Net(nn.Module):
+class ResNet(nn.Module):
     """Cairn's ResNet: variables in its order of creation, channels last outside."""
 
     def __init__(self, layers, imagenet_stem, width, classes):
@@ -81,6 +81,83 @@ class Net(nn.Module):
         return self.head(x.mean((2, 3)))
 
 
+SMALL = [(3, 16, 16, True, "re", 2), (3, 72, 24, False, "re", 2), (3, 88, 24, False, "re", 1),
+         (5, 96, 40, True, "hs", 2), (5, 240, 40, True, "hs", 1), (5, 240, 40, True, "hs", 1),
+         (5, 120, 48, True, "hs", 1), (5, 144, 48, True, "hs", 1), (5, 288, 96, True, "hs", 2),
+         (5, 576, 96, True, "hs", 1), (5, 576, 96, True, "hs", 1)]
+
+
+def rounded(channels):
+    n = max(8, int(channels + 4) // 8 * 8)
+    return n + 8 if n < 0.9 * channels else n
+
+
+class MobileNet(nn.Module):
+    """MobileNetV3 small without dropout, its parts as functions in the order of computation."""
+
+    def __init__(self, width, classes):
+        super().__init__()
+        self.ordered, self.parts = [], []
+        self.conv_norm(3, rounded(16 * width), 3, 2)
+        self.parts.append(functional.hardswish)
+        inputs = rounded(16 * width)
+        for size, expanded, outputs, squeeze, kind, stride in SMALL:
+            expanded, outputs = rounded(expanded * width), rounded(outputs * width)
+            bend = functional.hardswish if kind == "hs" else functional.relu
+            start = len(self.parts)
+            if expanded != inputs:
+                self.conv_norm(inputs, expanded, 1, 1)
+                self.parts.append(bend)
+            self.conv_norm(expanded, expanded, size, stride, expanded)
+            self.parts.append(bend)
+            if squeeze:
+                self.squeeze(expanded)
+            self.conv_norm(expanded, outputs, 1, 1)
+            if stride == 1 and inputs == outputs:
+                self.parts[start:] = [self.residual(self.parts[start:])]
+            inputs = outputs
+        self.conv_norm(inputs, 6 * inputs, 1, 1)
+        self.parts += [functional.hardswish, lambda x: x.mean((2, 3)),
+                       self.linear(6 * inputs, 1024), functional.hardswish,
+                       self.linear(1024, classes)]
+
+    def conv_norm(self, inputs, outputs, size, stride, groups=1):
+        conv = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, groups=groups,
+                         bias=False).double()
+        norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01).double()
+        self.ordered += [("conv", conv.weight), ("scale", norm.weight), ("vector", norm.bias),
+                         ("mean", norm.running_mean), ("variance", norm.running_var)]
+        self.parts += [conv, norm]
+
+    def linear(self, inputs, outputs):
+        layer = nn.Linear(inputs, outputs).double()
+        self.ordered += [("matrix", layer.weight), ("vector", layer.bias)]
+        return layer
+
+    def squeeze(self, channels):
+        first = self.linear(channels, rounded(channels / 4))
+        second = self.linear(rounded(channels / 4), channels)
+
+        def part(x):
+            share = functional.hardsigmoid(second(functional.relu(first(x.mean((2, 3))))))
+            return x * share[:, :, None, None]
+        self.parts.append(part)
+
+    @staticmethod
+    def residual(parts):
+        def part(x):
+            y = x
+            for p in parts:
+                y = p(y)
+            return x + y
+        return part
+
+    def forward(self, x):
+        for part in self.parts:
+            x = part(x)
+        return x
+
+
 def ours(kind, tensor):
     """A tensor as Cairn stores it."""
     a = tensor.detach().numpy()
@@ -103,8 +180,13 @@ def fill(kind, tensor, stream):
         tensor.copy_(torch.from_numpy(np.ascontiguousarray(a)))
 
 
-def case(folder, name, layers, imagenet_stem, size, batch, width, classes):
-    net = Net(layers, imagenet_stem, width, classes).train()
+def case(folder, name, model, variant, imagenet_stem, size, batch, width, classes):
+    if model == "resnet":
+        net = ResNet(variant, imagenet_stem, width, classes)
+    else:
+        net = MobileNet(width / 64, classes)
+    for part in net.modules():
+        part.train()
     for stream, (kind, tensor) in enumerate(net.ordered):
         fill(kind, tensor, stream + 1)
     x = torch.from_numpy(value(1000, batch * size * size * 3).reshape(batch, size, size, 3))
@@ -112,7 +194,7 @@ def case(folder, name, layers, imagenet_stem, size, batch, width, classes):
     loss = functional.cross_entropy(logits, torch.arange(batch) % classes)
     loss.backward()
     with open(os.path.join(folder, name + ".txt"), "w") as out:
-        print("case", layers, int(imagenet_stem), size, batch, width, classes, file=out)
+        print("case", model, variant, int(imagenet_stem), size, batch, width, classes, file=out)
         print("logits", logits.numel(), *["%.15g" % v for v in logits.detach().numpy().ravel()],
               file=out)
         print("loss %.15g" % loss.item(), file=out)
@@ -127,8 +209,9 @@ def case(folder, name, layers, imagenet_stem, size, batch, width, classes):
 
 def main():
     folder = sys.argv[1]
-    case(folder, "resnet18", 18, False, 16, 3, 4, 5)
-    case(folder, "resnet50", 50, True, 64, 2, 2, 3)
+    case(folder, "resnet18", "resnet", 18, False, 16, 3, 4, 5)
+    case(folder, "resnet50", "resnet", 50, True, 64, 2, 2, 3)
+    case(folder, "mobilenet", "mobilenet", 0, False, 64, 3, 16, 5)
 
 
 main()
