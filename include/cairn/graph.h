@@ -168,6 +168,13 @@ CAIRN_API cairn_tensor cairn_pow(cairn_tensor a, cairn_tensor b); /* a > 0 where
 CAIRN_API cairn_tensor cairn_maximum(cairn_tensor a, cairn_tensor b);
 CAIRN_API cairn_tensor cairn_minimum(cairn_tensor a, cairn_tensor b);
 
+/* ReLU smoothed within `width` b >= 0 of 0: 0 below -b, x above b, (x + b)^2 / (4 b) between; with
+ * b = 0, ReLU. And its slope from its value y >= 0: min(1, sqrt(y / b)). width: of any shape that
+ * can be repeated to that of the other operand; both have gradients.
+ * Source: Shamir, Lin, Coviello 2020, equation 2. arXiv:2010.09931 */
+CAIRN_API cairn_tensor cairn_smooth_relu(cairn_tensor x, cairn_tensor width);
+CAIRN_API cairn_tensor cairn_smooth_relu_slope(cairn_tensor y, cairn_tensor width);
+
 /* With a number on one side. */
 CAIRN_API cairn_tensor cairn_add_scalar(cairn_tensor x, double value);
 CAIRN_API cairn_tensor cairn_scale(cairn_tensor x, double factor);

@@ -17,7 +17,7 @@ typedef struct bench_options {
 } bench_options;
 
 static const cairn_option table[] = {
-    CAIRN_OPT_TEXT(bench_options, model, "autoencoder", "autoencoder, mlp or locoprop", ""),
+    CAIRN_OPT_TEXT(bench_options, model, "autoencoder", "autoencoder, mlp, smelu or locoprop", ""),
     CAIRN_OPT_COUNT(bench_options, rounds, 5, 1, 1000, "medians are taken of so many rounds", ""),
     CAIRN_OPT_REAL(bench_options, seconds, 1, 0.001, 3600, "of steps in each round", ""),
     CAIRN_OPT_COUNT(bench_options, threads, 0, 0, 1024, "0: one for each core", ""),
