@@ -94,6 +94,9 @@ CAIRN_API cairn_status cairn_graph_status(const cairn_graph *graph);
 /* Seed of initial values and of random operations; 0 at first. Call it before the first of them. */
 CAIRN_API void cairn_graph_seed(cairn_graph *graph, uint64_t seed);
 
+/* Another seed for initial values alone. Call it after cairn_graph_seed(), which sets both. */
+CAIRN_API void cairn_graph_seed_initial(cairn_graph *graph, uint64_t seed);
+
 /* What is built between push and pop is named "name/...". The text is copied. */
 CAIRN_API void cairn_scope_push(cairn_graph *graph, const char *name);
 CAIRN_API void cairn_scope_pop(cairn_graph *graph);

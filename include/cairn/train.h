@@ -79,8 +79,16 @@ typedef enum cairn_bad_loss {
 
 enum { CAIRN_MOST_REWINDS = 10 };
 
+/* What makes two trainings of one recipe differ can be switched singly: init_seed, order_seed with
+ * shuffle_window, and sum_seed. The last emulates what threads without a fixed order of additions
+ * do: each step has the same examples, and adds them in another order. The engine's own sums have
+ * one order on any number of threads. */
 typedef struct cairn_train_options {
     int64_t seed;           /* of initial values, orders and random operations */
+    int64_t init_seed;      /* of initial values alone; -1: seed */
+    int64_t order_seed;     /* of the order of the data alone; -1: seed */
+    int64_t shuffle_window; /* shuffled inside windows of so many examples; 0: the whole set */
+    int64_t sum_seed;       /* of the order inside each batch; -1: as they come */
     int64_t batch;          /* examples in a step */
     cairn_span length;      /* of the run */
     double seconds;         /* ends the run after so much time in steps; 0: no such limit */
@@ -128,8 +136,8 @@ typedef struct cairn_train_setup {
  * first one starts again). The caller owns the trainer. Errors: those of building and compiling;
  * CAIRN_ERR_FILE with the path and the reason; CAIRN_ERR_STATE when the directory holds a run and
  * `resume` is false, or none and it is true, or another process trains there; CAIRN_ERR_VALUE when
- * seed or batch are not those of the run; CAIRN_ERR_FORMAT, CAIRN_ERR_SHAPE and CAIRN_ERR_NAME for
- * a checkpoint that does not fit. Nothing is left half made. */
+ * seed, batch or order are not those of the run; CAIRN_ERR_FORMAT, CAIRN_ERR_SHAPE and
+ * CAIRN_ERR_NAME for a checkpoint that does not fit. Nothing is left half made. */
 CAIRN_API cairn_trainer *cairn_trainer_new(const cairn_train_setup *setup, cairn_status *status);
 CAIRN_API void cairn_trainer_free(cairn_trainer *t);
 
