@@ -55,6 +55,10 @@ typedef struct cairn_problem {
      * example, averaged over a split. One must be called "loss". NULL: nothing is evaluated. */
     void (*build_evaluation)(const void *user, cairn_graph *g, const cairn_build *b);
 
+    /* The model again, with one output "probability" f32 [batch, classes]: what models are compared
+     * by. NULL: it is no classifier. */
+    void (*build_prediction)(const void *user, cairn_graph *g, const cairn_build *b);
+
     /* Updates of the set "refresh" run as a program of their own before step 1 and every
      * `refresh_interval`-th step (second-order methods); 0: none. */
     int64_t refresh_interval;
@@ -180,6 +184,22 @@ CAIRN_API cairn_history cairn_trainer_history(const cairn_trainer *t, const char
 /* The graph that is trained: for its variables. Borrowed. */
 CAIRN_API cairn_graph *cairn_trainer_graph(cairn_trainer *t);
 CAIRN_API const cairn_dataset *cairn_trainer_data(const cairn_trainer *t);
+
+/* ---- predictions
+ * -------------------------------------------------------------------------------------- */
+
+/* The class probabilities of items first .. first + n of a split, in their order, by the problem's
+ * build_prediction.
+ *
+ * trained  a graph whose variables are used (cairn_trainer_graph()), or NULL with
+ * model    the path of a model.safetensors
+ * out      [n, classes], double
+ *
+ * Errors: CAIRN_ERR_VALUE when the problem is no classifier or the split has not so many items;
+ * those of building, compiling and cairn_graph_load(). */
+CAIRN_API bool cairn_predict(const cairn_problem *problem, const cairn_graph *trained,
+                             const char *model, const cairn_dataset *data, cairn_split split,
+                             int64_t first, int64_t n, double *out, cairn_status *status);
 
 /* ---- checkpoints
  * -------------------------------------------------------------------------------------- */

@@ -284,7 +284,8 @@ TEST(windows_hold_their_items_in_an_order_of_their_own)
     cairn_loader_free(l);
 
     /* A window as long as the split, or none, is the order there always was. */
-    cairn_loader *whole = start_with(d, 1, 0, -1, false), *long_ = start_with(d, 1, ITEMS, -1, true);
+    cairn_loader *whole = start_with(d, 1, 0, -1, false);
+    cairn_loader *long_ = start_with(d, 1, ITEMS, -1, true);
     read_epoch(whole, first);
     read_epoch(long_, second);
     CHECK(memcmp(first, second, sizeof first) == 0);
