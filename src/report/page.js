@@ -259,6 +259,7 @@ function plane(figure, canvas, data) {
   const series = names.map(name => data.spots.filter(s => s[1] === name));
   /* Errors as whiskers below the points, and the name of each point beside it. */
   const marks = {id: 'marks', beforeDatasetsDraw({ctx, scales: {x, y}}) {
+    if (!x) return; /* the empty chart that Chart.js draws first */
     ctx.save();
     series.forEach((spots, i) => spots.forEach(([name, , px, py, error]) => {
       const at = x.getPixelForValue(px);

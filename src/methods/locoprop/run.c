@@ -56,7 +56,8 @@ bool cairn__locoprop_run_check(const void *options, const cairn_dataset *data,
                            "task: a classifier needs labels of at least two classes, and the data "
                            "has none");
     return strcmp(run->model.optimizer, "locoprop") == 0 ||
-           cairn__optimizer_read(run->model.optimizer, run->model.optimizer_options, &o, status) != NULL;
+           cairn__optimizer_read(run->model.optimizer, run->model.optimizer_options, &o, status) !=
+               NULL;
 }
 
 /* ---- the model ------------------------------------------------------------------------------- */
@@ -135,7 +136,8 @@ static void minimize(const cairn__locoprop_run *run, built *m, cairn_tensor loss
         cairn_locoprop(loss, m->layers, m->n, &output, &run->local, update);
         return;
     }
-    const cairn_optimizer *optimizer = cairn__optimizer_read(run->model.optimizer, run->model.optimizer_options, &o, &status);
+    const cairn_optimizer *optimizer =
+        cairn__optimizer_read(run->model.optimizer, run->model.optimizer_options, &o, &status);
     if (!optimizer)
         cairn__graph_fail(loss.graph, status.code, "%s", status.message);
     else if (optimizer->layers)
@@ -199,6 +201,7 @@ void cairn__locoprop_run_problem(const void *run, cairn_problem *problem)
                                .report = cairn__locoprop_report};
     if (r->model.task == CAIRN__CLASSIFIER)
         problem->build_prediction = build_prediction;
-    if (strcmp(r->model.optimizer, "locoprop") != 0 && cairn__optimizer_read(r->model.optimizer, r->model.optimizer_options, &o, &status))
+    if (strcmp(r->model.optimizer, "locoprop") != 0 &&
+        cairn__optimizer_read(r->model.optimizer, r->model.optimizer_options, &o, &status))
         problem->refresh_interval = cairn_refresh_interval(r->model.optimizer, &o);
 }

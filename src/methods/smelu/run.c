@@ -40,7 +40,7 @@ static const cairn_option model_table[] = {
     CAIRN_OPT_FLAG(M, learn_widths, false,
                    "learn the five numbers of gsmelu, one set for each layer", ""),
     CAIRN_OPT_FLAG(M, normalize, false,
-                   "normalise what goes into an activation: mean 0, variance 1 over a layer's units",
+                   "normalise what goes into an activation: mean 0, variance 1 over the units",
                    "Ba, Kiros, Hinton 2016"),
     CAIRN_OPT_TEXT(M, optimizer, "momentum", "any optimiser: sgd, momentum, adam, kfac ...", ""),
     CAIRN_OPT_TEXT(M, optimizer_options, "learning_rate=0.01",
@@ -223,7 +223,7 @@ static void build(const void *user, cairn_graph *g, const cairn_build *b)
         cairn_minimize(loss, optimizer->name, &o, &update);
 }
 
-/* The share of a layer's units whose operand is within the bend: what the effect is explained by. */
+/* The share of a layer's units whose operand is within the bend: what explains the effect. */
 static void add_shares(const cairn__smelu_run *run, const built *m, cairn_graph *g)
 {
     double beta = width_of(&run->model);

@@ -124,6 +124,8 @@ static bool train(const cairn__smelu_trials *t, const cairn__smelu_arm *arm, dou
     cairn__smelu_run_problem(&run, &problem);
     problem.build_evaluation = NULL; /* only predictions are wanted */
     cairn_train_setup setup = {.problem = &problem, .data = t->r->data, .options = &options};
+    if (t->r->stop && *t->r->stop) /* a short training ends within its first turn below */
+        return cairn__fail(status, CAIRN_ERR_INTERRUPTED, "interrupted");
     cairn_trainer *trainer = cairn_trainer_new(&setup, status);
     while (trainer && cairn_trainer_advance(trainer, 0.5, status))
         if (t->r->stop && *t->r->stop)
