@@ -257,7 +257,8 @@ function intervals(figure, canvas, data) {
 function plane(figure, canvas, data) {
   const names = [...new Set(data.spots.map(s => s[1]))];
   const series = names.map(name => data.spots.filter(s => s[1] === name));
-  /* Errors as whiskers below the points, and the name of each point beside it. */
+  const named = names.length > 1 && names.length < 9; /* by the legend */
+  /* Errors as whiskers below the points, and beside each point what the legend does not say. */
   const marks = {id: 'marks', beforeDatasetsDraw({ctx, scales: {x, y}}) {
     if (!x) return; /* the empty chart that Chart.js draws first */
     ctx.save();
@@ -268,6 +269,7 @@ function plane(figure, canvas, data) {
         const top = y.getPixelForValue(py + error), bottom = y.getPixelForValue(py - error);
         ctx.fillRect(at - 1, top, 2, bottom - top);
       }
+      if (named && name === names[i]) return;
       ctx.fillStyle = css('--ink');
       ctx.font = '12px ' + Chart.defaults.font.family;
       const left = at > (x.left + x.right) / 2;
@@ -285,8 +287,9 @@ function plane(figure, canvas, data) {
       borderColor: colour(i), backgroundColor: colour(i), borderWidth: 1.5, pointRadius: 5,
       pointHoverRadius: 6}));
     chart.options = {interaction: {mode: 'nearest', intersect: false},
-      scales: {x: axis(data.x, {type: 'linear', grace: '12%'}), y: axis(data.y, {grace: '12%'})},
-      plugins: {tooltip: tooltip(labels), legend: {display: series.length > 1 && series.length < 9,
+      scales: {x: axis(data.x, {type: 'linear', grace: '12%'}),
+        y: axis(data.y, {beginAtZero: true, grace: '12%'})},
+      plugins: {tooltip: tooltip(labels), legend: {display: named,
         labels: {usePointStyle: true, boxWidth: 8, boxHeight: 8, color: css('--ink')}}}};
     chart.update('none');
   };

@@ -429,14 +429,15 @@ static void add_report(cairn_report *report, const experiment *e)
 
 static void add_markdown(cairn__text *out, const experiment *e)
 {
-    cairn__text_add(out,
-                    "Network 128-128, %lld training examples, %g epochs, batch %lld, momentum 0.9; "
-                    "%d models a row, %lld examples measured; windows of %lld. %d learning rates "
-                    "tried for each activation, %d trainings each. SmeLU stands in the claims with the half-width "
-                    "that had the least loss on %lld examples that are not measured: %s.\n",
-                    (long long)cairn_dataset_count(e->t.r->data, CAIRN_SPLIT_TRAIN), e->t.epochs,
-                    (long long)e->t.batch, e->t.models, (long long)e->t.items,
-                    (long long)e->t.window, RATES, TUNED, (long long)e->t.tuning, arms[e->chosen].name);
+    cairn__text_add(
+        out,
+        "Network 128-128, %lld training examples, %g epochs, batch %lld, momentum 0.9; %d models a "
+        "row, %lld examples measured; windows of %lld. %d learning rates tried for each "
+        "activation, %d trainings each. SmeLU stands in the claims with the half-width that had "
+        "the least loss on %lld examples that are not measured: %s.\n",
+        (long long)cairn_dataset_count(e->t.r->data, CAIRN_SPLIT_TRAIN), e->t.epochs,
+        (long long)e->t.batch, e->t.models, (long long)e->t.items, (long long)e->t.window, RATES,
+        TUNED, (long long)e->t.tuning, arms[e->chosen].name);
     for (int s = 0; s < CAIRN__SCENES; s++) {
         cairn__text_add(out,
                         "\n**%s**\n\n| activation | learning rate | relative difference | "
