@@ -16,5 +16,6 @@
 #include "cairn/train.h"    /* the loop, checkpoints, runs */
 #include "cairn/report.h"   /* pages, charts, events */
 #include "cairn/locoprop.h" /* a method: local losses for each layer */
+#include "cairn/difference.h" /* how much predictions of models differ */
 
 #endif

@@ -167,6 +167,8 @@ typedef struct cairn_loader_options {
     int64_t batch; /* items, B */
     bool shuffle;  /* a new order in each epoch */
     int64_t seed;  /* draws the orders */
+    int64_t window;    /* shuffle inside windows of so many consecutive items; 0: the whole split */
+    int64_t rows_seed; /* draws the order of the items inside each batch; -1: as they come */
     bool drop_last;
     bool prefetch; /* prepare the next batch in a thread of its own */
     int layout;    /* cairn_loader_layout */
@@ -207,8 +209,9 @@ CAIRN_API cairn_loader *cairn_loader_new(const cairn_dataset *dataset, cairn_spl
 CAIRN_API void cairn_loader_free(cairn_loader *loader);
 
 /* The next batch; NULL at the end of an epoch (the call after that begins the next one). Borrowed
- * until the next call. The order depends on (seed, epoch) only. Allocates nothing and cannot fail,
- * but does nothing and gives NULL when `status` holds an error. */
+ * until the next call. The order depends on (seed, window, epoch) only, that inside a batch on
+ * (rows_seed, epoch, index) besides. Allocates nothing and cannot fail, but does nothing and gives
+ * NULL when `status` holds an error. */
 CAIRN_API const cairn_batch *cairn_loader_next(cairn_loader *loader, cairn_status *status);
 
 /* Batches in an epoch. */

@@ -96,6 +96,9 @@ CAIRN_API cairn_status cairn_graph_status(const cairn_graph *graph);
 /* Seed of initial values and of random operations; 0 at first. Call it before the first of them. */
 CAIRN_API void cairn_graph_seed(cairn_graph *graph, uint64_t seed);
 
+/* Another seed for initial values alone. Call it after cairn_graph_seed(), which sets both. */
+CAIRN_API void cairn_graph_seed_initial(cairn_graph *graph, uint64_t seed);
+
 /* What is built between push and pop is named "name/...". The text is copied. */
 CAIRN_API void cairn_scope_push(cairn_graph *graph, const char *name);
 CAIRN_API void cairn_scope_pop(cairn_graph *graph);
@@ -169,6 +172,13 @@ CAIRN_API cairn_tensor cairn_div(cairn_tensor a, cairn_tensor b);
 CAIRN_API cairn_tensor cairn_pow(cairn_tensor a, cairn_tensor b); /* a > 0 where differentiated */
 CAIRN_API cairn_tensor cairn_maximum(cairn_tensor a, cairn_tensor b);
 CAIRN_API cairn_tensor cairn_minimum(cairn_tensor a, cairn_tensor b);
+
+/* ReLU smoothed within `width` b >= 0 of 0: 0 below -b, x above b, (x + b)^2 / (4 b) between; with
+ * b = 0, ReLU. And its slope from its value y >= 0: min(1, sqrt(y / b)). width: of any shape that
+ * can be repeated to that of the other operand; both have gradients.
+ * Source: Shamir, Lin, Coviello 2020, equation 2. arXiv:2010.09931 */
+CAIRN_API cairn_tensor cairn_smooth_relu(cairn_tensor x, cairn_tensor width);
+CAIRN_API cairn_tensor cairn_smooth_relu_slope(cairn_tensor y, cairn_tensor width);
 
 /* With a number on one side. */
 CAIRN_API cairn_tensor cairn_add_scalar(cairn_tensor x, double value);

@@ -24,7 +24,7 @@ extern "C" {
     X(softplus, "log(1 + exp(k x)) / k")                                                           \
     X(tanh, "tanh(x)")                                                                             \
     X(sigmoid, "1 / (1 + exp(-x))")                                                                \
-    X(gelu, "x Phi(x), with the error function")                                                   \
+    X(gelu, "x Phi(k x), with the error function")                                                 \
     X(gelu_tanh, "x Phi(x), Phi approximated by tanh")                                             \
     X(swish, "x sigmoid(k x)")                                                                     \
     X(mish, "x tanh(log(1 + exp(x)))")                                                             \
@@ -41,6 +41,41 @@ typedef struct cairn_activation {
     cairn_activation_kind kind;
     double k; /* slope, width or sharpness; 0 is the usual value: 0.01 for leaky_relu, else 1 */
 } cairn_activation;
+
+/* SmeLU and its relatives, for those who need more than one number:
+ *
+ * cairn_smelu    of half-width beta, 0 meaning ReLU. Errors (kept by the graph): CAIRN_ERR_VALUE
+ *                for a negative or infinite beta, as cairn_activate() gives it for a negative k.
+ * cairn_gsmelu   a line of slope g_minus up to -alpha, a line of slope g_plus from beta on, and the
+ *                parabola that joins them smoothly; t is the value at -alpha. Five numbers or
+ *                tensors that can be repeated to the shape of x. With alpha = beta, slopes 0 and 1
+ *                and t = 0 it is SmeLU. It is computed as
+ *
+ *                    t + g_minus (x + alpha) + (g_plus - g_minus) S(x - (beta - alpha) / 2)
+ *
+ *                where S is SmeLU of half-width (alpha + beta) / 2.
+ * cairn_gsmelu_layer
+ *                the same with parameters "alpha", "beta", "g_minus", "g_plus" and "t" under
+ *                `name`, one number each for the whole layer, that start at `start` and are
+ *                learnt. Widths are floor + softplus(parameter), so they never fall below
+ *                CAIRN_GSMELU_FLOOR.
+ * Errors: CAIRN_ERR_VALUE for a negative width, both widths 0, or (learnt) one at or below the
+ * floor.
+ * Source: Shamir, Lin, Coviello 2020, equations 2 and 11. arXiv:2010.09931 */
+typedef struct cairn_gsmelu_options {
+    double alpha, beta, g_minus, g_plus, t;
+} cairn_gsmelu_options;
+
+#define CAIRN_GSMELU_FLOOR 1e-3
+
+/* alpha = beta = 1, slopes 0 and 1, t = 0. */
+CAIRN_API cairn_gsmelu_options cairn_gsmelu_defaults(void);
+CAIRN_API cairn_tensor cairn_smelu(cairn_tensor x, double beta);
+CAIRN_API cairn_tensor cairn_gsmelu(cairn_tensor x, const cairn_gsmelu_options *options);
+CAIRN_API cairn_tensor cairn_gsmelu_of(cairn_tensor x, cairn_tensor alpha, cairn_tensor beta,
+                                       cairn_tensor g_minus, cairn_tensor g_plus, cairn_tensor t);
+CAIRN_API cairn_tensor cairn_gsmelu_layer(cairn_tensor x, const char *name,
+                                          const cairn_gsmelu_options *start);
 
 /* Names for option tables, NULL-terminated, in the order of the enumeration. */
 CAIRN_API extern const char *const cairn_activation_names[];

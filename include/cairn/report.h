@@ -125,6 +125,20 @@ typedef struct cairn_report_chart {
  * Errors: CAIRN_ERR_VALUE for a step that falls, or a band with one side. */
 CAIRN_API void cairn_report_curves(cairn_report *r, const cairn_report_chart *chart);
 
+/* One point of a plane: two figures of one thing, such as the loss and the variation of a model. */
+typedef struct cairn_report_spot {
+    const char *name;   /* written beside the point */
+    const char *series; /* points of one series share a colour and are joined in their order */
+    double x, y;
+    double error; /* of y, drawn upwards and downwards; NaN: none */
+} cairn_report_spot;
+
+/* A chart of points in a plane, with a folded table of their numbers. Points whose x or y is not
+ * finite are in the table only. Errors: CAIRN_ERR_VALUE for a spot without name or series. */
+CAIRN_API void cairn_report_plane(cairn_report *r, const char *title, const char *x_axis,
+                                  const char *y_axis, const cairn_report_spot *spots,
+                                  int64_t count);
+
 /* ---- 4. claims ------------------------------------------------------------------------------ */
 
 /* What the measured numbers say of a published claim: name, text on the page. */

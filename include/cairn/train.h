@@ -55,6 +55,10 @@ typedef struct cairn_problem {
      * example, averaged over a split. One must be called "loss". NULL: nothing is evaluated. */
     void (*build_evaluation)(const void *user, cairn_graph *g, const cairn_build *b);
 
+    /* The model again, with one output "probability" f32 [batch, classes]: what models are compared
+     * by. NULL: it is no classifier. */
+    void (*build_prediction)(const void *user, cairn_graph *g, const cairn_build *b);
+
     /* Updates of the set "refresh" run as a program of their own before step 1 and every
      * `refresh_interval`-th step (second-order methods); 0: none. */
     int64_t refresh_interval;
@@ -79,8 +83,16 @@ typedef enum cairn_bad_loss {
 
 enum { CAIRN_MOST_REWINDS = 10 };
 
+/* What makes two trainings of one recipe differ can be switched singly: init_seed, order_seed with
+ * shuffle_window, and sum_seed. The last emulates what threads without a fixed order of additions
+ * do: each step has the same examples, and adds them in another order. The engine's own sums have
+ * one order on any number of threads. */
 typedef struct cairn_train_options {
     int64_t seed;           /* of initial values, orders and random operations */
+    int64_t init_seed;      /* of initial values alone; -1: seed */
+    int64_t order_seed;     /* of the order of the data alone; -1: seed */
+    int64_t shuffle_window; /* shuffled inside windows of so many examples; 0: the whole set */
+    int64_t sum_seed;       /* of the order inside each batch; -1: as they come */
     int64_t batch;          /* examples in a step */
     cairn_span length;      /* of the run */
     double seconds;         /* ends the run after so much time in steps; 0: no such limit */
@@ -128,8 +140,8 @@ typedef struct cairn_train_setup {
  * first one starts again). The caller owns the trainer. Errors: those of building and compiling;
  * CAIRN_ERR_FILE with the path and the reason; CAIRN_ERR_STATE when the directory holds a run and
  * `resume` is false, or none and it is true, or another process trains there; CAIRN_ERR_VALUE when
- * seed or batch are not those of the run; CAIRN_ERR_FORMAT, CAIRN_ERR_SHAPE and CAIRN_ERR_NAME for
- * a checkpoint that does not fit. Nothing is left half made. */
+ * seed, batch or order are not those of the run; CAIRN_ERR_FORMAT, CAIRN_ERR_SHAPE and
+ * CAIRN_ERR_NAME for a checkpoint that does not fit. Nothing is left half made. */
 CAIRN_API cairn_trainer *cairn_trainer_new(const cairn_train_setup *setup, cairn_status *status);
 CAIRN_API void cairn_trainer_free(cairn_trainer *t);
 
@@ -172,6 +184,22 @@ CAIRN_API cairn_history cairn_trainer_history(const cairn_trainer *t, const char
 /* The graph that is trained: for its variables. Borrowed. */
 CAIRN_API cairn_graph *cairn_trainer_graph(cairn_trainer *t);
 CAIRN_API const cairn_dataset *cairn_trainer_data(const cairn_trainer *t);
+
+/* ---- predictions
+ * -------------------------------------------------------------------------------------- */
+
+/* The class probabilities of items first .. first + n of a split, in their order, by the problem's
+ * build_prediction.
+ *
+ * trained  a graph whose variables are used (cairn_trainer_graph()), or NULL with
+ * model    the path of a model.safetensors
+ * out      [n, classes], double
+ *
+ * Errors: CAIRN_ERR_VALUE when the problem is no classifier or the split has not so many items;
+ * those of building, compiling and cairn_graph_load(). */
+CAIRN_API bool cairn_predict(const cairn_problem *problem, const cairn_graph *trained,
+                             const char *model, const cairn_dataset *data, cairn_split split,
+                             int64_t first, int64_t n, double *out, cairn_status *status);
 
 /* ---- checkpoints
  * -------------------------------------------------------------------------------------- */

@@ -37,16 +37,27 @@ static void build_locoprop(cairn_graph *g, int64_t batch)
     cairn_locoprop(loss, layers, n, &output, NULL, NULL);
 }
 
-static void build_mlp(cairn_graph *g, int64_t batch)
+static void build_classifier(cairn_graph *g, int64_t batch, cairn_activation hidden)
 {
     static const int64_t units[] = {128, 10};
     cairn_dense layers[2];
     cairn_mlp_options o = cairn_mlp_defaults(units, 2);
+    o.hidden = hidden;
     cairn_tensor x = cairn_input(g, "x", CAIRN_F32, CAIRN_SHAPE(batch, 784));
     cairn_tensor label = cairn_input(g, "label", CAIRN_I32, CAIRN_SHAPE(batch));
     cairn_tensor loss = cairn_mean(cairn_cross_entropy(cairn_mlp(x, &o, layers), label));
     cairn_output(loss, "loss");
     cairn_adam(g, loss, NULL);
+}
+
+static void build_mlp(cairn_graph *g, int64_t batch)
+{
+    build_classifier(g, batch, (cairn_activation){CAIRN_ACTIVATION_relu, 0});
+}
+
+static void build_smelu(cairn_graph *g, int64_t batch)
+{
+    build_classifier(g, batch, (cairn_activation){CAIRN_ACTIVATION_smelu, 0.5});
 }
 
 static void build_resnet18(cairn_graph *g, int64_t batch)

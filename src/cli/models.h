@@ -8,7 +8,8 @@
 /* name, summary, examples in a step, numbers of "x" for each; indices for each and their limit. */
 #define BENCH_MODELS(X)                                                                            \
     X(autoencoder, "784-1000-500-250-30-250-500-1000-784, Adam", 1000, 784, 1, 10)                 \
-    X(mlp, "784-128-10 classifier, Adam", 64, 784, 1, 10)                                          \
+    X(mlp, "784-128-10 classifier, ReLU, Adam", 64, 784, 1, 10)                                    \
+    X(smelu, "the same classifier with SmeLU in place of ReLU", 64, 784, 1, 10)                    \
     X(locoprop, "the autoencoder, LocoProp-M with 10 local steps", 1000, 784, 1, 10)               \
     X(resnet18, "ResNet-18 on pictures of 32x32, momentum", 32, 32 * 32 * 3, 1, 10)                \
     X(gpt, "6 blocks of 384, 6 heads, 256 tokens of 8192, AdamW", 8, 1, 256, 8192)                 \

@@ -142,8 +142,9 @@ static bool run(cli_call *call, cairn_status *status)
         memcpy(out, values.out, sizeof out);
     else
         mkdir("runs", 0777);
+    int64_t items = values.quick ? rep.method->quick_items : rep.method->items;
     if (!rep.data.limit)
-        rep.data.limit = values.quick ? 1000 : 4000;
+        rep.data.limit = items ? items : values.quick ? 1000 : 4000;
     cairn_dataset *data = session_data(&rep, status);
     if (data && mkdir(out, 0777) != 0 && errno != EEXIST)
         cairn__fail_errno(status, out, "make");

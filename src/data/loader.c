@@ -21,6 +21,10 @@ const cairn_option cairn__loader_table[] = {
     CAIRN_OPT_COUNT(cairn_loader_options, batch, 128, 1, 1 << 24, "items in a batch", ""),
     CAIRN_OPT_FLAG(cairn_loader_options, shuffle, true, "draw a new order for each epoch", ""),
     CAIRN_OPT_COUNT(cairn_loader_options, seed, 1, 0, 1e15, "draws the orders", ""),
+    CAIRN_OPT_COUNT(cairn_loader_options, window, 0, 0, 1e15,
+                    "shuffle inside windows of so many consecutive items; 0: the whole split", ""),
+    CAIRN_OPT_COUNT(cairn_loader_options, rows_seed, -1, -1, 1e15,
+                    "draws the order of the items inside each batch; -1: as they come", ""),
     CAIRN_OPT_FLAG(cairn_loader_options, drop_last, false,
                    "leave out the items at the end of an epoch that do not fill a batch", ""),
     CAIRN_OPT_FLAG(cairn_loader_options, prefetch, true, "prepare the next batch in a thread", ""),
@@ -60,6 +64,7 @@ struct cairn_loader {
     /* Belongs to whoever fills: the worker, or the caller without prefetch. */
     int64_t *order; /* [n], of the epoch order_epoch */
     int64_t order_epoch;
+    int64_t *rows; /* [batch], which of the batch's items each row holds; NULL: in their order */
 
     cairn_loader_position position; /* the caller's: what next() gives next */
     int turn;                       /* the slot that it comes from */
@@ -79,12 +84,33 @@ struct cairn_loader {
 
 /* ---- filling -------------------------------------------------------------------------------- */
 
+/* A stream for each pair of numbers: the odd factor spreads epochs over all 64 bits. */
+static uint64_t stream_of(const char *name, int64_t epoch, int64_t index)
+{
+    return cairn_random_stream(name) + (uint64_t)epoch * 0x9e3779b97f4a7c15u + (uint64_t)index;
+}
+
+static void shuffle_windows(cairn_loader *l, int64_t epoch)
+{
+    int64_t size = l->options.window;
+    for (int64_t first = 0; first < l->n; first += size) {
+        int64_t n = CAIRN__MIN(size, l->n - first);
+        cairn_random_permutation((uint64_t)l->options.seed,
+                                 stream_of("data/window", epoch, first / size), n,
+                                 l->order + first);
+        for (int64_t i = 0; i < n; i++)
+            l->order[first + i] += first;
+    }
+}
+
 static void prepare_order(cairn_loader *l, int64_t epoch)
 {
     if (l->order_epoch == epoch)
         return;
     uint64_t stream = cairn_random_stream("data/order") + (uint64_t)epoch;
-    if (l->options.shuffle)
+    if (l->options.shuffle && l->options.window > 0 && l->options.window < l->n)
+        shuffle_windows(l, epoch);
+    else if (l->options.shuffle)
         cairn_random_permutation((uint64_t)l->options.seed, stream, l->n, l->order);
     else
         for (int64_t i = 0; i < l->n; i++)
@@ -116,8 +142,12 @@ static void fill(cairn_loader *l, slot *s, cairn_loader_position at)
     s->batch.epoch = at.epoch;
     s->batch.index = at.batch;
     s->batch.size = CAIRN__MIN(l->options.batch, l->n - first);
+    if (l->rows)
+        cairn_random_permutation((uint64_t)l->options.rows_seed,
+                                 stream_of("data/rows", at.epoch, at.batch), s->batch.size,
+                                 l->rows);
     for (int64_t row = 0; row < s->batch.size; row++)
-        fill_row(l, s, row, l->order[first + row]);
+        fill_row(l, s, row, l->order[first + (l->rows ? l->rows[row] : row)]);
     for (int64_t row = s->batch.size; row < l->options.batch; row++)
         clear_row(l, s, row);
 }
@@ -220,7 +250,9 @@ static bool choose(cairn_loader *l, const cairn_dataset *d, cairn_split split,
 static bool start(cairn_loader *l, cairn_status *status)
 {
     l->order = cairn__alloc((size_t)l->n, sizeof *l->order, status);
-    if (!l->order)
+    if (l->options.rows_seed >= 0)
+        l->rows = cairn__alloc((size_t)l->options.batch, sizeof *l->rows, status);
+    if (!l->order || (!l->rows && l->options.rows_seed >= 0))
         return false;
     for (int i = 0; i < SLOTS; i++)
         if (!start_slot(l, &l->slots[i], status))
@@ -268,6 +300,7 @@ void cairn_loader_free(cairn_loader *l)
         cairn__free(l->slots[i].label);
         cairn__free(l->slots[i].items);
     }
+    cairn__free(l->rows);
     cairn__free(l->order);
     cairn__free(l);
 }

@@ -40,6 +40,7 @@ cairn_graph *cairn_graph_new_sharing(const cairn_graph *other)
     cairn_graph *g = new_graph(other->variables);
     if (g != &out_of_memory) {
         g->seed = other->seed;
+        g->initial_seed = other->initial_seed;
         if (other->status.code != CAIRN_OK)
             g->status = other->status;
     }
@@ -66,7 +67,13 @@ cairn_status cairn_graph_status(const cairn_graph *g)
 void cairn_graph_seed(cairn_graph *g, uint64_t seed)
 {
     if (g != &out_of_memory)
-        g->seed = seed;
+        g->seed = g->initial_seed = seed;
+}
+
+void cairn_graph_seed_initial(cairn_graph *g, uint64_t seed)
+{
+    if (g != &out_of_memory)
+        g->initial_seed = seed;
 }
 
 /* ---- errors and scopes ----------------------------------------------------------------------- */

@@ -71,7 +71,7 @@ struct cairn_graph {
     int32_t n, capacity;
     cairn__variables *variables;
     const char *scope;
-    uint64_t seed;
+    uint64_t seed, initial_seed; /* of random ops; of variables */
     int32_t randoms; /* random ops built so far: their streams */
     cairn__assignment *assignments;
     int n_assignments, assignments_capacity;

@@ -56,7 +56,7 @@ static cairn_variable *add_variable(cairn_graph *g, const char *name, cairn_dtyp
                           .shape = shape,
                           .trainable = trainable,
                           .init = init,
-                          .seed = g->seed,
+                          .seed = g->initial_seed,
                           .bytes = (size_t)cairn_shape_count(shape) * cairn_dtype_bytes(dtype)};
     set->list[set->n++] = v;
     return v;

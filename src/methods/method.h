@@ -41,6 +41,10 @@ typedef struct cairn__method {
     /* Fills the functions of the problem for options, which are borrowed. */
     void (*problem)(const void *options, cairn_problem *problem);
 
+    /* Training items of an experiment, and of a quick one, where --limit does not say; 0: 4000 and
+     * 1000. */
+    int64_t items, quick_items;
+
     /* Measures the claims: at most `most` are written. Returns how many there are, or -1 with an
      * error. Texts in claims are static or live in the report. */
     int (*reproduce)(const cairn__reproduction *r, cairn_report_claim *claims, int most,

@@ -15,18 +15,15 @@ static cairn_tensor number(cairn_tensor like, double value)
     return cairn_scalar(like.graph, value);
 }
 
-/* 0 below -k, x above k, and the parabola that joins them smoothly.
- * Source: Shamir, Lin, Coviello 2020, equation 2 (SmeLU). arXiv:2010.09931 */
-static cairn_tensor smelu(cairn_tensor x, double k)
-{
-    cairn_tensor middle = cairn_scale(cairn_square(cairn_add_scalar(x, k)), 1 / (4 * k));
-    cairn_tensor above = cairn_select(cairn_greater_equal(x, number(x, k)), x, middle);
-    return cairn_select(cairn_less_equal(x, number(x, -k)), number(x, 0), above);
-}
-
 static cairn_tensor positive_else(cairn_tensor x, cairn_tensor negative)
 {
     return cairn_select(cairn_greater(x, number(x, 0)), x, negative);
+}
+
+/* x Phi(k x). */
+static cairn_tensor gelu(cairn_tensor x, double k)
+{
+    return k == 1 ? cairn_gelu(x) : cairn_scale(cairn_gelu(cairn_scale(x, k)), 1 / k);
 }
 
 cairn_tensor cairn_hard_sigmoid(cairn_tensor x)
@@ -51,7 +48,7 @@ cairn_tensor cairn_activate(cairn_tensor x, cairn_activation a)
     case CAIRN_ACTIVATION_relu: return cairn_relu(x);
     case CAIRN_ACTIVATION_leaky_relu: return positive_else(x, cairn_scale(x, k));
     case CAIRN_ACTIVATION_squared_relu: return cairn_square(cairn_relu(x));
-    case CAIRN_ACTIVATION_smelu: return smelu(x, k);
+    case CAIRN_ACTIVATION_smelu: return cairn_smelu(x, k);
     case CAIRN_ACTIVATION_elu:
         /* Of the negative part only: exp() of a large x would be infinite. */
         return positive_else(x, cairn_scale(cairn_expm1(cairn_minimum(x, number(x, 0))), k));
@@ -59,7 +56,7 @@ cairn_tensor cairn_activate(cairn_tensor x, cairn_activation a)
         return k == 1 ? cairn_softplus(x) : cairn_scale(cairn_softplus(cairn_scale(x, k)), 1 / k);
     case CAIRN_ACTIVATION_tanh: return cairn_tanh(x);
     case CAIRN_ACTIVATION_sigmoid: return cairn_sigmoid(x);
-    case CAIRN_ACTIVATION_gelu: return cairn_gelu(x);
+    case CAIRN_ACTIVATION_gelu: return gelu(x, k);
     case CAIRN_ACTIVATION_gelu_tanh: return cairn_gelu_tanh(x);
     case CAIRN_ACTIVATION_swish:
         return cairn_mul(x, cairn_sigmoid(k == 1 ? x : cairn_scale(x, k)));

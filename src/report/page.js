@@ -252,10 +252,53 @@ function intervals(figure, canvas, data) {
   };
 }
 
+/* ---- points in a plane ---- */
+
+function plane(figure, canvas, data) {
+  const names = [...new Set(data.spots.map(s => s[1]))];
+  const series = names.map(name => data.spots.filter(s => s[1] === name));
+  const named = names.length > 1 && names.length < 9; /* by the legend */
+  /* Errors as whiskers below the points, and beside each point what the legend does not say. */
+  const marks = {id: 'marks', beforeDatasetsDraw({ctx, scales: {x, y}}) {
+    if (!x) return; /* the empty chart that Chart.js draws first */
+    ctx.save();
+    series.forEach((spots, i) => spots.forEach(([name, , px, py, error]) => {
+      const at = x.getPixelForValue(px);
+      if (error !== null) {
+        ctx.fillStyle = colour(i) + '80';
+        const top = y.getPixelForValue(py + error), bottom = y.getPixelForValue(py - error);
+        ctx.fillRect(at - 1, top, 2, bottom - top);
+      }
+      if (named && name === names[i]) return;
+      ctx.fillStyle = css('--ink');
+      ctx.font = '12px ' + Chart.defaults.font.family;
+      const left = at > (x.left + x.right) / 2;
+      ctx.textAlign = left ? 'right' : 'left';
+      ctx.fillText(name, at + (left ? -9 : 9), y.getPixelForValue(py) - 7);
+    }));
+    ctx.restore();
+  }};
+  const chart = new Chart(canvas, {type: 'scatter', data: {datasets: []}, plugins: [marks]});
+  const labels = {label: ({dataset: {label}, raw: {name, x, y}}) =>
+    ` ${label === name ? '' : label + ' '}${name}: ${show(x)}, ${show(y)}`};
+  return () => {
+    chart.data.datasets = series.map((spots, i) => ({label: names[i],
+      data: spots.map(([name, , x, y]) => ({name, x, y})), showLine: spots.length > 1,
+      borderColor: colour(i), backgroundColor: colour(i), borderWidth: 1.5, pointRadius: 5,
+      pointHoverRadius: 6}));
+    chart.options = {interaction: {mode: 'nearest', intersect: false},
+      scales: {x: axis(data.x, {type: 'linear', grace: '12%'}),
+        y: axis(data.y, {beginAtZero: true, grace: '12%'})},
+      plugins: {tooltip: tooltip(labels), legend: {display: named,
+        labels: {usePointStyle: true, boxWidth: 8, boxHeight: 8, color: css('--ink')}}}};
+    chart.update('none');
+  };
+}
+
 /* ---- all of them ---- */
 
 const draws = [...document.querySelectorAll('figure.chart')].map(figure =>
-  ({curves, intervals})[figure.dataset.kind](figure, figure.querySelector('canvas'),
+  ({curves, intervals, plane})[figure.dataset.kind](figure, figure.querySelector('canvas'),
     JSON.parse(figure.querySelector('script').textContent)));
 const draw = () => draws.forEach(one => one());
 draw();

@@ -29,6 +29,7 @@ static const char losses_name[] = "cairn/recent_losses";
 /* What a checkpoint says beside its arrays. */
 typedef struct record {
     int64_t step, epoch, batch, examples, seed, batch_size, evaluated, rewinds, due, log_bytes;
+    int64_t order_seed, shuffle_window, sum_seed;
     double seconds;
 } record;
 
@@ -44,7 +45,13 @@ typedef struct record {
     X(due)                                                                                         \
     X(log_bytes)
 
-enum { MOST_PAIRS = 16, NUMBER = 32 };
+/* What older checkpoints do not say: name and the value that stands for it. */
+#define LATER_COUNTS(X)                                                                            \
+    X(order_seed, -1)                                                                              \
+    X(shuffle_window, 0)                                                                           \
+    X(sum_seed, -1)
+
+enum { MOST_PAIRS = 20, NUMBER = 32 };
 
 typedef struct pairs {
     const char *list[2 * MOST_PAIRS + 1];
@@ -70,6 +77,9 @@ static void make_pairs(pairs *p, const record *r)
     snprintf(add_pair(p, "seconds"), NUMBER, "%.17g", r->seconds);
 #define CAIRN_X(key) snprintf(add_pair(p, #key), NUMBER, "%lld", (long long)r->key);
     COUNTS(CAIRN_X)
+#undef CAIRN_X
+#define CAIRN_X(key, absent) snprintf(add_pair(p, #key), NUMBER, "%lld", (long long)r->key);
+    LATER_COUNTS(CAIRN_X)
 #undef CAIRN_X
 }
 
@@ -101,6 +111,12 @@ static bool read_record(const cairn_safetensors *file, const char *path, record 
         return false;
     COUNTS(CAIRN_X)
 #undef CAIRN_X
+#define CAIRN_X(key, absent)                                                                       \
+    r->key = absent;                                                                               \
+    if (cairn_safetensors_metadata(file, #key) && !count(file, path, #key, &r->key, status))       \
+        return false;
+    LATER_COUNTS(CAIRN_X)
+#undef CAIRN_X
     r->seconds = seconds ? strtod(seconds, NULL) : 0;
     return true;
 }
@@ -121,6 +137,9 @@ static bool write_state(const cairn_trainer *t, const char *path, bool due, cair
                 .rewinds = t->rewinds,
                 .due = due,
                 .log_bytes = t->log.length,
+                .order_seed = t->options.order_seed,
+                .shuffle_window = t->options.shuffle_window,
+                .sum_seed = t->options.sum_seed,
                 .seconds = t->at.seconds};
     double losses[CAIRN__JUDGE_WINDOW];
     cairn_field window = {.name = losses_name,
@@ -177,6 +196,14 @@ static bool same_run(const cairn_trainer *t, const record *r, const char *path,
     if (r->batch_size != t->options.batch)
         return cairn__fail(status, CAIRN_ERR_VALUE, "%s: the run has batches of %lld, not %lld",
                            path, (long long)r->batch_size, (long long)t->options.batch);
+    if (r->order_seed != t->options.order_seed || r->shuffle_window != t->options.shuffle_window ||
+        r->sum_seed != t->options.sum_seed)
+        return cairn__fail(status, CAIRN_ERR_VALUE,
+                           "%s: the run has order_seed %lld, shuffle_window %lld and sum_seed "
+                           "%lld, not %lld, %lld and %lld",
+                           path, (long long)r->order_seed, (long long)r->shuffle_window,
+                           (long long)r->sum_seed, (long long)t->options.order_seed,
+                           (long long)t->options.shuffle_window, (long long)t->options.sum_seed);
     return true;
 }
 

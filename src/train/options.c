@@ -6,6 +6,16 @@ static const char *const bad_loss[] = {"stop", "rewind", "ignore", NULL};
 const cairn_option cairn_train_table[] = {
     CAIRN_OPT_COUNT(cairn_train_options, seed, 1, 0, 1e15,
                     "seed of initial values, orders and random operations", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, init_seed, -1, -1, 1e15,
+                    "seed of initial values alone; -1: the seed above", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, order_seed, -1, -1, 1e15,
+                    "seed of the order of the data alone; -1: the seed above", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, shuffle_window, 0, 0, 1e15,
+                    "shuffle inside windows of so many consecutive examples; 0: the whole set", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, sum_seed, -1, -1, 1e15,
+                    "seed of the order of examples inside each batch, and so of all sums over it; "
+                    "-1: as they come",
+                    ""),
     CAIRN_OPT_COUNT(cairn_train_options, batch, 128, 1, 1 << 24, "examples in a step", ""),
     CAIRN_OPT_SPAN(cairn_train_options, length, "10ep", "length of the run", ""),
     CAIRN_OPT_REAL(cairn_train_options, seconds, 0, 0, 1e9,

@@ -45,7 +45,9 @@ static bool make_loader(cairn_trainer *t, cairn_status *status)
 {
     cairn_loader_options options = cairn_loader_defaults();
     options.batch = t->options.batch;
-    options.seed = t->options.seed;
+    options.seed = t->options.order_seed >= 0 ? t->options.order_seed : t->options.seed;
+    options.window = t->options.shuffle_window;
+    options.rows_seed = t->options.sum_seed;
     options.drop_last = true; /* a program has one batch size */
     t->loader = cairn_loader_new(t->data, CAIRN_SPLIT_TRAIN, &options, status);
     if (!t->loader)
@@ -119,6 +121,8 @@ static bool make_step(cairn_trainer *t, cairn_status *status)
 {
     t->graph = cairn_graph_new();
     cairn_graph_seed(t->graph, (uint64_t)t->options.seed);
+    if (t->options.init_seed >= 0)
+        cairn_graph_seed_initial(t->graph, (uint64_t)t->options.init_seed);
     t->problem.build(t->problem.user, t->graph, &t->build);
     if (!check_inputs(t, t->graph, status))
         return false;

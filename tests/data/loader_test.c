@@ -231,6 +231,119 @@ TEST(pictures_are_scaled_and_keep_their_shape_if_asked)
     cairn_dataset_free(d);
 }
 
+/* ---- windows, and the order inside a batch --------------------------------------------------- */
+
+enum { MOST_BATCHES = 64 };
+
+static cairn_loader *start_with(const cairn_dataset *d, int64_t seed, int64_t window, int64_t rows,
+                                bool prefetch)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_loader_options options = cairn_loader_defaults();
+    options.batch = BATCH;
+    options.seed = seed;
+    options.window = window;
+    options.rows_seed = rows;
+    options.prefetch = prefetch;
+    cairn_loader *l = cairn_loader_new(d, CAIRN_SPLIT_TRAIN, &options, &status);
+    CHECK_OK(status);
+    return l;
+}
+
+/* The items of one epoch, in order. */
+static void read_epoch(cairn_loader *l, int64_t items[ITEMS])
+{
+    const cairn_batch *b;
+    int64_t n = 0;
+    while ((b = cairn_loader_next(l, NULL)))
+        for (int64_t i = 0; i < b->size; i++)
+            items[n++] = b->items[i];
+    CHECK_INT(n, ITEMS);
+}
+
+TEST(windows_hold_their_items_in_an_order_of_their_own)
+{
+    enum { WINDOW = 25 };
+    cairn_dataset *d = sample_numbers(ITEMS);
+    cairn_loader *l = start_with(d, 1, WINDOW, -1, true);
+    int64_t first[ITEMS], second[ITEMS], moved = 0, changed = 0, alike = 0;
+    read_epoch(l, first);
+    read_epoch(l, second);
+    for (int64_t from = 0; from < ITEMS; from += WINDOW) {
+        bool seen[WINDOW] = {false};
+        for (int64_t i = from; i < CAIRN__MIN(from + WINDOW, (int64_t)ITEMS); i++) {
+            if (CHECK(first[i] / WINDOW == from / WINDOW))
+                CHECK(!seen[first[i] - from]);
+            seen[first[i] % WINDOW] = true;
+            moved += first[i] != i;
+            changed += first[i] != second[i];
+            alike += from && first[i] - from == first[i - from]; /* the first window's order */
+        }
+    }
+    CHECK(moved > ITEMS / 2 && changed > ITEMS / 2 && alike < ITEMS / 2);
+    cairn_loader_free(l);
+
+    /* A window as long as the split, or none, is the order there always was. */
+    cairn_loader *whole = start_with(d, 1, 0, -1, false);
+    cairn_loader *long_ = start_with(d, 1, ITEMS, -1, true);
+    read_epoch(whole, first);
+    read_epoch(long_, second);
+    CHECK(memcmp(first, second, sizeof first) == 0);
+    cairn_loader_free(whole);
+    cairn_loader_free(long_);
+    cairn_dataset_free(d);
+}
+
+TEST(rows_seed_changes_the_order_inside_batches_only)
+{
+    cairn_dataset *d = sample_numbers(ITEMS);
+    cairn_loader *plain = start_with(d, 1, 30, -1, true), *mixed = start_with(d, 1, 30, 5, true);
+    cairn_loader *other = start_with(d, 1, 30, 6, false);
+    int64_t a[ITEMS], b[ITEMS], c[ITEMS], moved = 0, differ = 0;
+    for (int epoch = 0; epoch < 2; epoch++) {
+        read_epoch(plain, a);
+        read_epoch(mixed, b);
+        read_epoch(other, c);
+        for (int64_t from = 0; from < ITEMS; from += BATCH) {
+            int64_t n = CAIRN__MIN((int64_t)BATCH, ITEMS - from), sum = 0, product = 0;
+            for (int64_t i = from; i < from + n; i++) {
+                sum += a[i] - b[i];
+                product += a[i] * a[i] - b[i] * b[i];
+                moved += a[i] != b[i];
+                differ += b[i] != c[i];
+            }
+            CHECK(sum == 0 && product == 0);
+        }
+    }
+    CHECK(moved > ITEMS && differ > ITEMS); /* of two epochs */
+    cairn_loader_free(plain);
+    cairn_loader_free(mixed);
+    cairn_loader_free(other);
+    cairn_dataset_free(d);
+}
+
+TEST(a_saved_position_continues_with_windows_and_mixed_rows)
+{
+    cairn_dataset *d = sample_numbers(ITEMS);
+    cairn_loader *l = start_with(d, 3, 40, 9, true);
+    int64_t prints[MOST_BATCHES];
+    cairn_loader_position at[MOST_BATCHES];
+    int n = 36;
+    for (int i = 0; i < n; i++) {
+        at[i] = cairn_loader_tell(l);
+        prints[i] = print_of(cairn_loader_next(l, NULL));
+    }
+    for (int from = 0; from < n; from += 5) {
+        cairn_loader *again = start_with(d, 3, 40, 9, from % 2);
+        CHECK(cairn_loader_seek(again, at[from], NULL));
+        for (int i = from; i < n; i++)
+            CHECK(print_of(cairn_loader_next(again, NULL)) == prints[i]);
+        cairn_loader_free(again);
+    }
+    cairn_loader_free(l);
+    cairn_dataset_free(d);
+}
+
 TEST(too_few_items_are_an_error)
 {
     cairn_dataset *d = sample_numbers(5);

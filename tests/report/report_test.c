@@ -57,6 +57,8 @@ static cairn_report *everything(const char *text)
     cairn_report_curves(r, &(cairn_report_chart){text, text, true, 1, &curve, text, 0.1});
     cairn_report_claims(r, &claim, 1);
     cairn_report_intervals(r, text, text, &claim, 1);
+    const cairn_report_spot spot = {text, text, 1, 2, 0.5};
+    cairn_report_plane(r, text, text, text, &spot, 1);
     cairn_report_pictures(r, text, &picture, 1, 1);
     cairn_report_options(r, text, table, &options);
     return r;
@@ -204,6 +206,26 @@ TEST(curve_data)
         "\"value\":[2,0.25,null],\"lower\":[1.5,0.2,0],\"upper\":[2.5,0.3,0]}\n]}</script>"));
     CHECK(strstr(page.data, CAIRN__HAVE_CHARTJS ? "<canvas" : "was not built into"));
     cairn__free(page.data);
+}
+
+TEST(plane_data)
+{
+    const cairn_report_spot spots[] = {
+        {"a", "s", 0.5, 2, 0.25}, {"gone", "s", NAN, 1, 1}, {"b", "t", 1.5, 3, NAN}};
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_report *r = cairn_report_new("T");
+    cairn_report_plane(r, "P", "loss", "difference", spots, 3);
+    cairn__text page = page_of(r);
+    CHECK(strstr(page.data, "<script type=\"application/json\">{\"x\":\"loss\",\"y\":"
+                            "\"difference\",\"spots\":[\n[\"a\",\"s\",0.5,2,0.25],\n"
+                            "[\"b\",\"t\",1.5,3,null]\n]}</script>"));
+    CHECK(strstr(page.data, "<td>gone</td>"));
+    cairn__free(page.data);
+    r = cairn_report_new("T");
+    cairn_report_plane(r, "P", "x", "y", &(cairn_report_spot){.name = "a"}, 1);
+    CHECK(!cairn_report_write(r, test_path("none.html"), &status));
+    CHECK_TEXT(status.message, "plane \"P\": point 0 of 1 needs a name and a series");
+    cairn_report_free(r);
 }
 
 TEST(many_long_curves_stay_under_a_megabyte)

@@ -90,6 +90,27 @@ TEST(interrupted_and_resumed_equals_uninterrupted)
     cairn_dataset_free(f.data);
 }
 
+/* With every source of irreproducibility set; and each of them belongs to the run. */
+TEST(orders_and_seeds_of_their_own_survive_a_resume)
+{
+    fixture f;
+    cairn_status status = CAIRN_STATUS_INIT;
+    prepare(&f, &sample_plain, test_path("whole-order"));
+    f.options.init_seed = 5;
+    f.options.order_seed = 6;
+    f.options.shuffle_window = 50;
+    f.options.sum_seed = 7;
+    sample_weights whole = sample_train(&f.setup);
+    f.setup.directory = test_path("parts-order");
+    sample_weights parts = train_with_interruptions(&f.setup, 7);
+    CHECK_SAME_WEIGHTS(whole, parts);
+    f.options.sum_seed = 8;
+    CHECK(!cairn_trainer_new(&f.setup, &status));
+    CHECK_INT(status.code, CAIRN_ERR_VALUE);
+    CHECK_CONTAINS(status.message, "shuffle_window 50 and sum_seed 7, not 6, 50 and 8");
+    cairn_dataset_free(f.data);
+}
+
 TEST(histories_survive_a_resume)
 {
     fixture f;

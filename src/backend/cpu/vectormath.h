@@ -18,7 +18,7 @@
 
 #define CAIRN__BINARY_KERNELS(X)                                                                   \
     X(add) X(sub) X(mul) X(div) X(pow) X(maximum) X(minimum) X(less) X(less_equal) X(equal)        \
-    X(and) X(or)
+    X(and) X(or) X(smooth_relu) X(smooth_relu_slope)
 
 #define CAIRN__ROW_KERNELS(X) X(sum) X(max) X(min)
 

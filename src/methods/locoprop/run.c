@@ -1,12 +1,11 @@
 /* Training a stack of dense layers: model, objective, optimiser. */
 #include "methods/locoprop/run.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cairn/loss.h"
 #include "graph/graph.h"
-#include "optim/rule.h"
+#include "methods/layers.h"
 
 /* ---- options --------------------------------------------------------------------------------- */
 
@@ -44,71 +43,21 @@ cairn__locoprop_run cairn__locoprop_run_defaults(void)
     return run;
 }
 
-/* Sizes from "1000,500,250,30"; 0 and an error for anything else. */
-static int parse_sizes(const char *text, int64_t *sizes, int most, cairn_status *status)
-{
-    int n = 0;
-    for (const char *at = text; n < most;) {
-        char *end;
-        long long size = strtoll(at, &end, 10);
-        if (end == at || size < 1 || size > 1 << 20 || (*end && *end != ','))
-            break;
-        sizes[n++] = size;
-        if (!*end)
-            return n;
-        at = end + 1;
-    }
-    cairn__fail(status, CAIRN_ERR_VALUE,
-                "layers: '%s', expected up to %d sizes from 1 to %d, like 1000,500,250,30", text,
-                most, 1 << 20);
-    return 0;
-}
-
-typedef union optimizer_options {
-    char bytes[CAIRN__RULE_OPTIONS_SIZE];
-    double alignment;
-} optimizer_options;
-
-/* The options struct of the chosen optimiser, defaults and then "name=value,name=value". */
-static const cairn_optimizer *read_optimizer(const cairn__locoprop_model *m, optimizer_options *o,
-                                             cairn_status *status)
-{
-    char text[CAIRN_TEXT_SIZE], *rest = text, *pair;
-    const cairn_optimizer *optimizer = cairn_optimizer_find(m->optimizer, status);
-    if (!optimizer)
-        return NULL;
-    cairn_options_defaults(optimizer->options, o);
-    memcpy(text, m->optimizer_options, sizeof text);
-    while ((pair = strsep(&rest, ","))) {
-        char *value = strchr(pair, '=');
-        if (!*pair)
-            continue;
-        if (!value) {
-            cairn__fail(status, CAIRN_ERR_VALUE, "optimizer_options: '%s', expected name=value",
-                        pair);
-            return NULL;
-        }
-        *value++ = 0;
-        if (!cairn_options_set(optimizer->options, o, pair, value, status))
-            return NULL;
-    }
-    return optimizer;
-}
-
 bool cairn__locoprop_run_check(const void *options, const cairn_dataset *data,
                                cairn_status *status)
 {
     const cairn__locoprop_run *run = options;
     int64_t sizes[CAIRN_MLP_LAYERS];
-    optimizer_options o;
-    if (!parse_sizes(run->model.layers, sizes, CAIRN_MLP_LAYERS / 2 - 1, status))
+    cairn__optimizer_values o;
+    if (!cairn__sizes_parse(run->model.layers, sizes, CAIRN_MLP_LAYERS / 2 - 1, status))
         return false;
     if (run->model.task == CAIRN__CLASSIFIER && data && cairn_dataset_classes(data) < 2)
         return cairn__fail(status, CAIRN_ERR_VALUE,
                            "task: a classifier needs labels of at least two classes, and the data "
                            "has none");
     return strcmp(run->model.optimizer, "locoprop") == 0 ||
-           read_optimizer(&run->model, &o, status) != NULL;
+           cairn__optimizer_read(run->model.optimizer, run->model.optimizer_options, &o, status) !=
+               NULL;
 }
 
 /* ---- the model ------------------------------------------------------------------------------- */
@@ -128,7 +77,7 @@ int cairn__locoprop_model_layers(const cairn__locoprop_run *run, cairn_tensor x,
     cairn_status status = CAIRN_STATUS_INIT;
     int64_t sizes[CAIRN_MLP_LAYERS];
     cairn_mlp_options o = {.linear_layer = -1, .bias_scale = 1};
-    int n = parse_sizes(run->model.layers, sizes, CAIRN_MLP_LAYERS / 2 - 1, &status);
+    int n = cairn__sizes_parse(run->model.layers, sizes, CAIRN_MLP_LAYERS / 2 - 1, &status);
     o.hidden.kind = (cairn_activation_kind)run->model.activation;
     if (!n) {
         cairn__graph_fail(x.graph, status.code, "%s", status.message);
@@ -182,12 +131,13 @@ static void minimize(const cairn__locoprop_run *run, built *m, cairn_tensor loss
     const cairn_activation output = {
         classifier ? CAIRN_ACTIVATION_softmax : CAIRN_ACTIVATION_sigmoid, 0};
     cairn_status status = CAIRN_STATUS_INIT;
-    optimizer_options o;
+    cairn__optimizer_values o;
     if (strcmp(run->model.optimizer, "locoprop") == 0) {
         cairn_locoprop(loss, m->layers, m->n, &output, &run->local, update);
         return;
     }
-    const cairn_optimizer *optimizer = read_optimizer(&run->model, &o, &status);
+    const cairn_optimizer *optimizer =
+        cairn__optimizer_read(run->model.optimizer, run->model.optimizer_options, &o, &status);
     if (!optimizer)
         cairn__graph_fail(loss.graph, status.code, "%s", status.message);
     else if (optimizer->layers)
@@ -225,6 +175,13 @@ static void build_evaluation(const void *user, cairn_graph *g, const cairn_build
     }
 }
 
+static void build_prediction(const void *user, cairn_graph *g, const cairn_build *b)
+{
+    built m = build_model(user, g, b);
+    if (m.n)
+        cairn_output(cairn_softmax(m.logits, 1), "probability");
+}
+
 void cairn__locoprop_reconstruction(const cairn__locoprop_run *run, cairn_graph *g,
                                     const cairn_build *b)
 {
@@ -237,11 +194,14 @@ void cairn__locoprop_run_problem(const void *run, cairn_problem *problem)
 {
     cairn_status status = CAIRN_STATUS_INIT;
     const cairn__locoprop_run *r = run;
-    optimizer_options o;
+    cairn__optimizer_values o;
     *problem = (cairn_problem){.user = run,
                                .build = build,
                                .build_evaluation = build_evaluation,
                                .report = cairn__locoprop_report};
-    if (strcmp(r->model.optimizer, "locoprop") != 0 && read_optimizer(&r->model, &o, &status))
+    if (r->model.task == CAIRN__CLASSIFIER)
+        problem->build_prediction = build_prediction;
+    if (strcmp(r->model.optimizer, "locoprop") != 0 &&
+        cairn__optimizer_read(r->model.optimizer, r->model.optimizer_options, &o, &status))
         problem->refresh_interval = cairn_refresh_interval(r->model.optimizer, &o);
 }

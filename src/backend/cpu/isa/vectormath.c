@@ -262,6 +262,9 @@ BINARY(less_equal, x <= y ? 1.0f : 0.0f)
 BINARY(equal, x == y ? 1.0f : 0.0f)
 BINARY(and, x != 0 && y != 0 ? 1.0f : 0.0f)
 BINARY(or, x != 0 || y != 0 ? 1.0f : 0.0f)
+/* The division by the width y is taken out of the loop where the width is one number. */
+BINARY(smooth_relu, x < y ? x > -y ? (x + y) * (x + y) * (0.25f / y) : 0 : x)
+BINARY(smooth_relu_slope, x < y ? sqrtf(x * (1 / y)) : x > 0 ? 1.0f : 0.0f)
 
 static void map_select(float *out, const float *condition, const float *a, const float *b,
                        int64_t n)
