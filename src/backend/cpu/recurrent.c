@@ -73,52 +73,48 @@ static int64_t gates_at(const recurrent_state *s, const piece *p)
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-/* Floats of the copy of one block's columns, all gates side by side; 0: products read W itself. */
+/* Floats of the copy of one gate's columns; 0: products read W itself. A gate at a time, products
+ * are narrow enough to read h' where it is, which every chunk would copy otherwise. */
 static int64_t packed_forward(const recurrent_state *s, int64_t units)
 {
-    return s->gemm->packed_floats(ENOUGH, s->r.gates * units, s->r.H);
+    return s->gemm->packed_floats(ENOUGH, units, s->r.H);
+}
+
+static cairn__gemm_task gate_product(const recurrent_state *s, const piece *p, int64_t gate)
+{
+    const int64_t H = s->r.H, GH = s->r.gates * H;
+    return (cairn__gemm_task){.M = p->rows,
+                              .N = p->units,
+                              .K = H,
+                              .b = s->weight + gate * H + p->unit,
+                              .b_depth = GH,
+                              .b_column = 1};
 }
 
 static void pack_forward(const cairn__task *task, int64_t chunk, void *scratch)
 {
     const recurrent_state *s = task->state;
     const piece p = piece_of(s, chunk * s->row_blocks);
-    const int64_t G = s->r.gates, H = s->r.H;
-    float *columns = scratch;
-    if (!packed_forward(s, p.units))
-        return;
-    for (int64_t k = 0; k < H; k++)
-        for (int64_t g = 0; g < G; g++)
-            memcpy(columns + (k * G + g) * p.units, s->weight + k * G * H + g * H + p.unit,
-                   (size_t)p.units * sizeof(float));
-    const cairn__gemm_task t = {
-        .N = G * p.units, .K = H, .b = columns, .b_depth = G * p.units, .b_column = 1};
-    s->gemm->pack(&t, 0, s->packed + p.block * s->room);
+    const int64_t room = packed_forward(s, p.units);
+    (void)scratch;
+    for (int64_t g = 0; room && g < s->r.gates; g++) {
+        const cairn__gemm_task t = gate_product(s, &p, g);
+        s->gemm->pack(&t, 0, s->packed + p.block * s->room + g * room);
+    }
 }
 
 static void multiply_forward(const recurrent_state *s, const piece *p, float *product,
                              float *scratch)
 {
-    const int64_t G = s->r.gates, H = s->r.H, all = G * p->units;
-    cairn__gemm_task t = {.M = p->rows,
-                          .N = all,
-                          .K = H,
-                          .a_row = H,
-                          .a_depth = 1,
-                          .a = state_before(s, p->t, 0) + p->row * H,
-                          .b_depth = G * H,
-                          .b_column = 1,
-                          .c = product,
-                          .c_row = all};
-    if (packed_forward(s, p->units)) {
-        t.b = s->weight; /* not read */
-        t.packed_b = s->packed + p->block * s->room;
-        s->gemm->product(&t, scratch);
-        return;
-    }
-    t.N = p->units;
-    for (int64_t g = 0; g < G; g++, t.c += p->units) {
-        t.b = s->weight + g * H + p->unit;
+    const int64_t room = packed_forward(s, p->units), H = s->r.H;
+    for (int64_t g = 0; g < s->r.gates; g++) {
+        cairn__gemm_task t = gate_product(s, p, g);
+        t.a = state_before(s, p->t, 0) + p->row * H;
+        t.a_row = H;
+        t.a_depth = 1;
+        t.c = product + g * p->units;
+        t.c_row = s->r.gates * p->units;
+        t.packed_b = room ? s->packed + p->block * s->room + g * room : NULL;
         s->gemm->product(&t, scratch);
     }
 }
@@ -295,18 +291,17 @@ static bool prepare_forward(const cairn__cpu_context *c, const cairn__step *step
     if (!s)
         return false;
     const cairn_node *start = g->nodes[g->nodes[step->node]->input[2]];
-    const int64_t units = CAIRN__MIN((int64_t)UNITS, s->r.H), N = s->r.gates * units;
+    const int64_t units = CAIRN__MIN((int64_t)UNITS, s->r.H);
     s->gx = cairn__cpu_address(c, step->input[0]);
     s->start = cairn__cpu_address(c, step->input[2]);
     s->zeros = start->op == &cairn__op_fill && start->at.value[0] == 0;
     s->slots = cairn__cpu_address(c, step->output);
-    set_room(c, task, s, packed_forward(s, units));
+    set_room(c, task, s, s->r.gates * packed_forward(s, units));
     task->run = run_forward;
     task->scratch = (size_t)(ROWS * 4 * UNITS) * sizeof(float) +
-                    s->gemm->scratch(CAIRN__MIN((int64_t)ROWS, s->r.B), N, s->r.H);
+                    s->gemm->scratch(CAIRN__MIN((int64_t)ROWS, s->r.B), units, s->r.H);
     c->before->run = pack_forward;
     c->before->kernel = "copy recurrent weights";
-    c->before->scratch = (size_t)(s->r.H * N) * sizeof(float);
     return true;
 }
 
