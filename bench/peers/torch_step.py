@@ -123,6 +123,16 @@ def build(torch, name):
         def loss():
             return functional.cross_entropy(model(inputs).flatten(0, -2), label)
         return loss, list(model.parameters()), torch.optim.AdamW, {}
+    elif name == "lstm":
+        embedding, lstm = nn.Embedding(10004, 96), nn.LSTM(96, 670)
+        head = nn.Sequential(nn.Linear(670, 96), nn.Linear(96, 10004))
+        model = nn.ModuleList([embedding, lstm, head])
+        index = torch.arange(20 * 32) % 10004
+        tokens, label = index.view(20, 32), index
+
+        def loss():
+            return functional.cross_entropy(head(lstm(embedding(tokens))[0]).flatten(0, 1), label)
+        return loss, list(model.parameters()), torch.optim.SGD, {}
     else:
         model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
         x, label = torch.rand(64, 784), torch.arange(64) % 10
@@ -135,7 +145,8 @@ def build(torch, name):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="autoencoder",
-                        choices=["autoencoder", "mlp", "resnet18", "gpt", "vit", "mobilenetv3"])
+                        choices=["autoencoder", "mlp", "resnet18", "gpt", "vit", "lstm",
+                                 "mobilenetv3"])
     parser.add_argument("--seconds", type=float, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true")

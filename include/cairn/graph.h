@@ -367,6 +367,48 @@ CAIRN_API cairn_tensor cairn_centred_sums(cairn_tensor x, cairn_tensor y, cairn_
 CAIRN_API cairn_tensor cairn_batch_normalize(cairn_tensor x, cairn_tensor scale,
                                              cairn_tensor offset, double epsilon);
 
+/* ---- recurrent layers --------------------------------------------------------------------------
+ *
+ * A step takes gx [B, G H], what the input adds to the G gates of H units, and the state of the
+ * step before, h' and c':
+ *
+ *     lstm   i, f, g, o = gx + h' W          c = f c' + i g          h = o tanh(c)
+ *     cifg      f, g, o = gx + h' W          c = f c' + (1 - f) g    h = o tanh(c)
+ *     gru    r, z = gx + h' W + b, n = gx + r (h' W + b)             h = (1 - z) n + z h'
+ *
+ * g and n pass tanh, the other gates the sigmoid; gates are blocks of H columns in this order.
+ *
+ * weight  [H, G H]; for a GRU [H + 1, G H], whose last row is b
+ * state   [2, B, H], h and then c; for a GRU [1, B, H]
+ *
+ * Sources: Hochreiter and Schmidhuber 1997, Gers et al. 2000 (forget gate); Greff et al. 2017,
+ * arXiv:1503.04069 (coupled input and forget gate, CIFG); Cho et al. 2014, arXiv:1406.1078, here
+ * with the reset gate behind the product. */
+#define CAIRN_RECURRENT_KINDS(X)                                                                   \
+    X(lstm, "input, forget and output gate")                                                       \
+    X(cifg, "LSTM whose input gate is one less the forget gate")                                   \
+    X(gru, "gated recurrent unit")
+
+typedef enum cairn_recurrent_kind {
+#define CAIRN_X(name, text) CAIRN_RECURRENT_##name,
+    CAIRN_RECURRENT_KINDS(CAIRN_X)
+#undef CAIRN_X
+    CAIRN_N_RECURRENT_KINDS
+} cairn_recurrent_kind;
+
+/* All T steps. gx: [T, B, G H]; start: the state before the first step. Returns h [T, B, H]; last:
+ * the state behind the last step, or NULL. There are first derivatives only.
+ * Errors (kept by the graph): CAIRN_ERR_SHAPE when operands do not fit or T, B or H is 0;
+ * CAIRN_ERR_STATE when second derivatives are asked for. */
+CAIRN_API cairn_tensor cairn_recurrent(cairn_recurrent_kind kind, cairn_tensor gx,
+                                       cairn_tensor weight, cairn_tensor start,
+                                       cairn_tensor *last);
+
+/* One step from `state`, made of other operations, so that it has all derivatives: the new state,
+ * whose first [B, H] is h. gx: [B, G H]. */
+CAIRN_API cairn_tensor cairn_recurrent_cell(cairn_recurrent_kind kind, cairn_tensor gx,
+                                            cairn_tensor weight, cairn_tensor state);
+
 /* ---- 8. moving data -------------------------------------------------------------------------- */
 
 /* Same elements in the same order. One size may be -1: it follows from the others. */

@@ -345,6 +345,55 @@ CAIRN_API cairn_vit_options cairn_vit_defaults(cairn_vit_size size);
  * arXiv:2010.11929 */
 CAIRN_API cairn_tensor cairn_vit(cairn_tensor x, const cairn_vit_options *options);
 
+/* ---- recurrent layers ------------------------------------------------------------------------ */
+
+/* Names for option tables, NULL-terminated, in the order of the enumeration. */
+CAIRN_API extern const char *const cairn_recurrent_names[];
+
+typedef struct cairn_recurrent_options {
+    cairn_recurrent_kind kind;
+    int64_t units;
+    int layers;            /* one on top of the other; default 1 */
+    int64_t projection;    /* h of each layer brought to this width by a linear layer; 0: not */
+    double forget_bias;    /* added to the forget gate beside its bias; default 1 */
+    double weight_dropout; /* rate on the recurrent weights, one draw for all steps of a run; for
+                            * training. Source: Merity et al. 2018, arXiv:1708.02182 */
+    double dropout;        /* rate between layers; for training */
+} cairn_recurrent_options;
+
+CAIRN_API cairn_recurrent_options cairn_recurrent_defaults(cairn_recurrent_kind kind,
+                                                           int64_t units);
+
+/* Layers "layer1" .. of cairn_recurrent(): parameters "input_weight" [in, G units], "weight"
+ * [units, G units] (of a GRU with the row of its recurrent bias behind them) and "bias" [G units],
+ * uniform within 1 / sqrt(units); "projection/..".
+ *
+ * x      f32 [T, B, in]: time first
+ * start  the states before the first step, one for each layer, or NULL for zeros
+ * last   room for the states behind the last step, one for each layer, or NULL
+ *
+ * Returns [T, B, units or projection]. Second derivatives are an error (see cairn_recurrent()).
+ * Errors (kept by the graph): CAIRN_ERR_VALUE for bad options or an x without three axes. */
+CAIRN_API cairn_tensor cairn_recurrent_layer(cairn_tensor x, const char *name,
+                                             const cairn_recurrent_options *options,
+                                             const cairn_tensor *start, cairn_tensor *last);
+
+typedef struct cairn_recurrent_language_options {
+    int64_t vocabulary, embedding;
+    cairn_recurrent_options layers;
+} cairn_recurrent_language_options;
+
+/* Next-word prediction on Stack Overflow as in Reddi et al. 2021, arXiv:2003.00295: 10,000 words
+ * and 4 special ones, embedding 96, one LSTM layer of 670, projection to 96; 4,050,748
+ * parameters. */
+CAIRN_API cairn_recurrent_language_options cairn_recurrent_language_defaults(void);
+
+/* A language model: tokens i32 [T, B], time first, to logits [T, B, vocabulary]. Parameters
+ * "embedding", "recurrent/..", "output/..". Errors (kept by the graph): CAIRN_ERR_VALUE. */
+CAIRN_API cairn_tensor
+cairn_recurrent_language_model(cairn_tensor tokens,
+                               const cairn_recurrent_language_options *options);
+
 #ifdef __cplusplus
 }
 #endif

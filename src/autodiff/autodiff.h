@@ -7,6 +7,9 @@
 /* Whether y and the x[i] are f32 tensors of one graph; if not, the graph keeps the error. */
 bool cairn__differentiable(cairn_tensor y, const cairn_tensor *x, int n);
 
+/* Where the walk meets an op without gradient: an error if it says why (cairn_op.first_only). */
+void cairn__refuse_higher(cairn_graph *g, const cairn_op *op);
+
 /* Marks the nodes up to `last` that depend on one of x. dependent: last + 1 elements, all false. */
 void cairn__mark_dependent(const cairn_graph *g, const cairn_tensor *x, int n, int32_t last,
                            bool *dependent);

@@ -16,13 +16,23 @@ void cairn__mark_dependent(const cairn_graph *g, const cairn_tensor *x, int n, i
             dependent[i] = dependent[i] || dependent[g->nodes[i]->input[j]];
 }
 
+void cairn__refuse_higher(cairn_graph *g, const cairn_op *op)
+{
+    if (op->first_only)
+        cairn__graph_fail(g, CAIRN_ERR_STATE,
+                          "gradients: %s has no derivative, expected first derivatives only: %s",
+                          op->name, op->first_only);
+}
+
 /* Hands the gradient of one node to its inputs. */
 static void distribute(cairn_graph *g, const cairn_node *n, const bool *dependent,
                        cairn_tensor *gradient)
 {
     cairn_tensor y = {g, n->id}, dx[CAIRN__MOST_INPUTS] = {{NULL, 0}};
-    if (!n->op->gradient)
+    if (!n->op->gradient) {
+        cairn__refuse_higher(g, n->op);
         return;
+    }
     n->op->gradient(n, y, gradient[n->id], dx);
     for (int j = 0; j < n->inputs && !cairn__none(y); j++) {
         int32_t to = n->input[j];

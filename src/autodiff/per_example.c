@@ -101,9 +101,11 @@ static void run(walk *w, cairn_tensor loss, const cairn_tensor *x, int n, cairn_
     for (int32_t i = loss.id; i >= 0 && w->g->status.code == CAIRN_OK; i--) {
         const cairn_node *node = w->g->nodes[i];
         pulled p = w->at[i];
-        if (!p.d.graph || !w->dependent[i] || !node->op->gradient)
+        if (!p.d.graph || !w->dependent[i])
             continue;
-        if (p.axis == CAIRN__SHARED)
+        if (!node->op->gradient)
+            cairn__refuse_higher(w->g, node->op);
+        else if (p.axis == CAIRN__SHARED)
             pull_shared(w, node, p.d);
         else
             pull_batched(w, node, p.d, p.axis);

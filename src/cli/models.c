@@ -111,6 +111,22 @@ static void build_mobilenetv3(cairn_graph *g, int64_t batch)
                  "logits");
 }
 
+/* The model of Reddi et al. 2021 (see cairn_recurrent_language_defaults()), 20 words of each
+ * example. */
+static void build_lstm(cairn_graph *g, int64_t batch)
+{
+    enum { STEPS = 20 };
+    cairn_recurrent_language_options o = cairn_recurrent_language_defaults();
+    int64_t rows = STEPS * batch;
+    cairn_tensor tokens = cairn_input(g, "tokens", CAIRN_I32, CAIRN_SHAPE(STEPS, batch));
+    cairn_tensor label = cairn_input(g, "label", CAIRN_I32, CAIRN_SHAPE(rows));
+    cairn_tensor logits = cairn_recurrent_language_model(tokens, &o);
+    logits = cairn_reshape(logits, CAIRN_SHAPE(rows, o.vocabulary));
+    cairn_tensor loss = cairn_mean(cairn_cross_entropy(logits, label));
+    cairn_output(loss, "loss");
+    cairn_sgd(g, loss, NULL);
+}
+
 #define ROW(name, summary, batch, pixels, indices, limit)                                          \
     {#name, summary, batch, build_##name, pixels, indices, limit},
 const bench_model bench_models[] = {BENCH_MODELS(ROW){.name = NULL}};

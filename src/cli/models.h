@@ -14,7 +14,8 @@
     X(resnet18, "ResNet-18 on pictures of 32x32, momentum", 32, 32 * 32 * 3, 1, 10)                \
     X(gpt, "6 blocks of 384, 6 heads, 256 tokens of 8192, AdamW", 8, 1, 256, 8192)                 \
     X(vit, "ViT-tiny on pictures of 32x32, patches of 4x4, AdamW", 32, 32 * 32 * 3, 1, 10)         \
-    X(mobilenetv3, "MobileNetV3-large, inference of one picture", 1, 224 * 224 * 3, 1, 10)
+    X(mobilenetv3, "MobileNetV3-large, inference of one picture", 1, 224 * 224 * 3, 1, 10)         \
+    X(lstm, "words: 96, LSTM of 670, 96, vocabulary 10004, 20 steps, SGD", 32, 1, 20, 10004)
 
 /* For help: their names. */
 #define BENCH_NAME(name, summary, batch, pixels, indices, limit) #name " "

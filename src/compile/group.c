@@ -109,18 +109,15 @@ static bool use_fused(cairn__grouping *s, const cairn_node *n)
     return true;
 }
 
-/* Other readers need their operands in memory and in order: the source of a mere reshape will do,
- * any other view is written out. */
+/* Other readers need their operands in memory and in order: the source of a mere reshape, or of its
+ * first elements, will do; any other view is written out. */
 static bool use_dense(cairn__grouping *s, const cairn_node *n)
 {
     for (int i = 0; i < n->inputs; i++) {
         int32_t operand = n->input[i];
         cairn__view v = cairn__view_of(s->g, operand);
         cairn__access a = cairn__access_of(s->g, &v, 0);
-        bool in_order =
-            a.kind == CAIRN__FULL &&
-            cairn_shape_count(v.shape) == cairn_shape_count(s->g->nodes[v.source]->shape);
-        if (in_order && s->g->nodes[v.source]->op != &cairn__op_fill)
+        if (a.kind == CAIRN__FULL && s->g->nodes[v.source]->op != &cairn__op_fill)
             operand = v.source;
         else if (cairn__is_view(s->g->nodes[operand]) ||
                  s->g->nodes[operand]->op == &cairn__op_fill)

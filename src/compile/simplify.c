@@ -170,6 +170,46 @@ static cairn_tensor simplify_transpose(const cairn_tensor *x, const cairn__attri
     return view_of_fill(x[0], shape);
 }
 
+/* A part of what padding surrounds needs no padding: inside the operand it is a part of that,
+ * outside one value. So where gradients of parts are padded and added to be one, and that is taken
+ * apart again, nothing of it remains. `none` where x is no such thing. */
+static cairn_tensor part_of(cairn_tensor x, int axis, int64_t start, int64_t size)
+{
+    const cairn_node *n = get(x);
+    if (n->op == &cairn__op_pad) {
+        cairn_tensor inner = operand(x, 0);
+        int64_t before = n->at.list[0], length = get(inner)->shape.size[axis];
+        cairn_shape shape = n->shape;
+        shape.size[axis] = size;
+        if (n->at.axis != axis) {
+            cairn_tensor less = part_of(inner, axis, start, size);
+            less = less.graph ? less : cairn_slice(inner, axis, start, size, 1);
+            return cairn_pad(less, (int)n->at.axis, before, n->at.list[1], n->at.value[0]);
+        }
+        if (start + size <= before || start >= before + length)
+            return cairn_fill(x.graph, n->dtype, shape, n->at.value[0]);
+        if (start < before || start + size > before + length)
+            return none;
+        cairn_tensor less = part_of(inner, axis, start - before, size);
+        return less.graph ? less : cairn_slice(inner, axis, start - before, size, 1);
+    }
+    if (n->op != &cairn__op_add)
+        return none;
+    cairn_tensor half[2], sum;
+    for (int i = 0; i < 2; i++) {
+        half[i] = part_of(operand(x, i), axis, start, size);
+        if (!half[i].graph)
+            return none;
+    }
+    sum = simplify_add(half);
+    return sum.graph ? sum : cairn_add(half[0], half[1]);
+}
+
+static cairn_tensor simplify_slice(const cairn_tensor *x, const cairn__attributes *at)
+{
+    return at->list[2] == 1 ? part_of(x[0], (int)at->axis, at->list[0], at->list[1]) : none;
+}
+
 /* ---- products -------------------------------------------------------------------------------- */
 
 static bool exchanges_last(cairn_tensor x)
@@ -268,6 +308,7 @@ static const struct {
     {&cairn__op_reshape, NULL, simplify_reshape},
     {&cairn__op_broadcast, NULL, simplify_broadcast},
     {&cairn__op_transpose, NULL, simplify_transpose},
+    {&cairn__op_slice, NULL, simplify_slice},
     {&cairn__op_matmul, NULL, simplify_matmul},
     {&cairn__op_batch_norm, NULL, cairn__batch_norm_expanded},
 };

@@ -135,6 +135,11 @@ struct cairn_op {
     void (*gradient)(const cairn_node *n, cairn_tensor y, cairn_tensor dy, cairn_tensor *dx);
     const char *no_gradient; /* why there is none, when `gradient` is NULL */
 
+    /* Why there are no derivatives of higher order: of an op, and of that which its gradient builds
+     * and that has none itself. To ask for them is an error with this text, where an op without
+     * gradient otherwise counts as constant. */
+    const char *first_only;
+
     /* One element: of element-wise ops instead of `reference`. */
     double (*element)(const cairn_node *n, const double *x);
 

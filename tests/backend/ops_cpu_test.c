@@ -57,7 +57,7 @@ static double distance(run *r, const char *output, cairn_tensor meaning, uint64_
 
 /* The op inside a chain, so that it is fused where it can be, beside itself alone; and
  * gradients. */
-static int build(run *r, const cairn__sample *s, cairn_tensor *out)
+static int build(run *r, const cairn_op *op, const cairn__sample *s, cairn_tensor *out)
 {
     static const char *const names[] = {"alone", "chain", "dx0", "dx1"};
     cairn_tensor x[CAIRN__SAMPLE_INPUTS], dx[2], from[2];
@@ -68,9 +68,11 @@ static int build(run *r, const cairn__sample *s, cairn_tensor *out)
     if (cairn_tensor_dtype(y) == CAIRN_F32) {
         cairn_tensor chain = cairn_tanh(cairn_add_scalar(cairn_scale(y, 0.25), 0.125));
         out[n++] = chain;
-        for (int i = 0; i < 2 && cairn_tensor_dtype(x[i]) == CAIRN_F32; i++)
+        bool constant = op->first_only && !op->gradient;
+        for (int i = 0; i < 2 && !constant && cairn_tensor_dtype(x[i]) == CAIRN_F32; i++)
             from[differentiated++] = x[i];
-        cairn_gradients(cairn_sum(cairn_square(chain)), from, differentiated, dx);
+        if (differentiated)
+            cairn_gradients(cairn_sum(cairn_square(chain)), from, differentiated, dx);
         for (int i = 0; i < differentiated; i++)
             out[n++] = dx[i];
     }
@@ -90,7 +92,7 @@ static uint64_t check(const cairn_op *op, int index, int threads)
     cairn_threads_set(threads);
     for (int i = 0; i < CAIRN__SAMPLE_INPUTS; i++)
         r.data[i] = sampler_draw(s, i, test_seed());
-    int n = build(&r, s, out);
+    int n = build(&r, op, s, out);
     r.program = cairn_compile(r.g, cairn_cpu(), &status);
     if (r.program) {
         feed(&r, s, &status);

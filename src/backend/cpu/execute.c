@@ -2,7 +2,8 @@
  *
  * One parallel region for the whole program. Threads take chunks of the current wave from a common
  * counter, so a thread that the system holds up takes fewer; then they meet and go on to the next
- * wave. Neighbouring waves that are too small to share are run by one thread, without meeting. */
+ * wave. Neighbouring waves that are too small to share are run by one thread, without meeting. A
+ * task whose chunks depend on one another has rounds: threads meet after each. */
 #include <omp.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -25,8 +26,9 @@ static const double tiny_ns = 3000; /* about what it costs to wake up and meet *
 
 typedef struct phase {
     int first, last; /* tasks */
-    bool shared;     /* by all threads; else one runs them in order */
-    int64_t chunks;
+    bool shared;     /* by all threads; else one runs them in order, all rounds */
+    int64_t round;   /* of the tasks */
+    int64_t chunks;  /* in this round */
 } phase;
 
 struct cairn__executor {
@@ -48,16 +50,34 @@ struct cairn__executor {
 
 /* ---- preparing ------------------------------------------------------------------------------- */
 
-/* Waves in order; within one, the task with the largest chunks first, so that the last chunks to be
- * taken are small. */
+static int64_t rounds_of(const cairn__task *task)
+{
+    return CAIRN__MAX(task->rounds, (int64_t)1);
+}
+
+/* Waves in order; within one, tasks of many rounds first, then the task with the largest chunks, so
+ * that the last chunks to be taken are small. */
 static int by_wave(const void *a, const void *b)
 {
     const cairn__task *x = a, *y = b;
     if (x->wave != y->wave)
         return x->wave < y->wave ? -1 : 1;
+    if (rounds_of(x) != rounds_of(y))
+        return rounds_of(x) > rounds_of(y) ? -1 : 1;
     double cx = x->cost / (double)CAIRN__MAX(x->chunks, (int64_t)1);
     double cy = y->cost / (double)CAIRN__MAX(y->chunks, (int64_t)1);
     return cx > cy ? -1 : cx < cy;
+}
+
+/* Adds the rounds behind the first of a wave, whose tasks p has. */
+static void add_rounds(cairn__executor *e, phase p)
+{
+    const int64_t rounds = rounds_of(&e->tasks[p.first]);
+    for (p.round = 1; p.round < rounds; p.round++) {
+        while (rounds_of(&e->tasks[p.last - 1]) <= p.round)
+            p.chunks -= e->tasks[--p.last].chunks;
+        e->phases[e->n_phases++] = p;
+    }
 }
 
 static void make_phases(cairn__executor *e, int n)
@@ -66,16 +86,19 @@ static void make_phases(cairn__executor *e, int n)
         phase p = {.first = i};
         double cost = 0;
         for (next = i; next < n && e->tasks[next].wave == e->tasks[i].wave; next++) {
-            cost += e->tasks[next].cost;
+            cost += e->tasks[next].cost / (double)rounds_of(&e->tasks[next]);
             p.chunks += e->tasks[next].chunks;
         }
         p.last = next;
         p.shared = cost > tiny_ns && p.chunks > 1;
         phase *before = e->n_phases ? &e->phases[e->n_phases - 1] : NULL;
-        if (before && !before->shared && !p.shared)
+        if (before && !before->shared && !p.shared) {
             before->last = next;
-        else
-            e->phases[e->n_phases++] = p;
+            continue;
+        }
+        e->phases[e->n_phases++] = p;
+        if (p.shared)
+            add_rounds(e, p);
     }
 }
 
@@ -83,6 +106,7 @@ cairn__executor *cairn__executor_new(cairn__task *tasks, int n, cairn_status *st
 {
     cairn__executor *e = cairn__alloc_aligned(sizeof *e, status);
     double cost = 0;
+    size_t most = 1; /* phases */
     if (!e)
         return NULL;
     *e = (cairn__executor){.tasks = tasks, .threads = CAIRN__MAX(cairn_threads(), 1)};
@@ -90,11 +114,12 @@ cairn__executor *cairn__executor_new(cairn__task *tasks, int n, cairn_status *st
     for (int i = 0; i < n; i++) {
         e->scratch_bytes = CAIRN__MAX(e->scratch_bytes, tasks[i].scratch);
         cost += tasks[i].cost;
+        most += (size_t)rounds_of(&tasks[i]);
     }
     e->small = cost < 4 * tiny_ns;
     e->scratch_bytes = (e->scratch_bytes + LINE - 1) / LINE * LINE + LINE;
-    e->phases = cairn__alloc((size_t)n + 1, sizeof *e->phases, status);
-    e->next = cairn__alloc_aligned(((size_t)n + 1) * sizeof *e->next, status);
+    e->phases = cairn__alloc(most, sizeof *e->phases, status);
+    e->next = cairn__alloc_aligned(most * sizeof *e->next, status);
     e->scratch = cairn__alloc_aligned((size_t)e->threads * e->scratch_bytes, status);
     if (e->phases && e->next && e->scratch) {
         make_phases(e, n);
@@ -187,9 +212,12 @@ static void meet(cairn__executor *e, int threads)
 
 static void run_alone(const cairn__executor *e, const phase *p, void *scratch)
 {
-    for (int i = p->first; i < p->last; i++)
-        for (int64_t chunk = 0; chunk < e->tasks[i].chunks; chunk++)
-            e->tasks[i].run(&e->tasks[i], chunk, scratch);
+    for (int i = p->first; i < p->last; i++) {
+        const cairn__task *task = &e->tasks[i];
+        const int64_t rounds = p->shared ? 1 : rounds_of(task);
+        for (int64_t chunk = 0; chunk < rounds * task->chunks; chunk++)
+            task->run(task, p->round * task->chunks + chunk, scratch);
+    }
 }
 
 static void run_shared(cairn__executor *e, int index, void *scratch)
@@ -204,7 +232,8 @@ static void run_shared(cairn__executor *e, int index, void *scratch)
             return;
         while (chunk - before >= e->tasks[task].chunks)
             before += e->tasks[task++].chunks;
-        e->tasks[task].run(&e->tasks[task], chunk - before, scratch);
+        const cairn__task *t = &e->tasks[task];
+        t->run(t, p->round * t->chunks + chunk - before, scratch);
     }
 }
 

@@ -13,7 +13,9 @@ typedef struct cairn__task {
     void (*run)(const struct cairn__task *task, int64_t chunk, void *scratch);
     void (*release)(void *state);
     void *state;
-    int64_t chunks;
+    int64_t chunks;       /* in each round */
+    int64_t rounds;       /* 0 counts as 1: chunks of a round begin when those before it are done;
+                             run() is told round * chunks + chunk */
     size_t scratch;
     size_t shared;        /* bytes shared with the tasks before and after this one, or 0 */
     void (*share)(void *state, void *memory);
