@@ -177,7 +177,7 @@ TEST(sentences_name_place_and_form)
 
 TEST(the_help_has_every_step_and_parameter)
 {
-    char *help = cairn_pipeline_help(NULL);
+    char *help = cairn_pipeline_help(CAIRN_MEDIA_PICTURE, NULL);
     for (int i = 0; cairn__augmentations[i]; i++) {
         CHECK(cairn__augmentations[i]->size <= CAIRN__MOST_PARAMETERS);
         CHECK_CONTAINS(help, cairn__augmentations[i]->name);

@@ -1,5 +1,5 @@
-"""Golden values for tests/data/sound_test.c, in float64 with NumPy; small FLAC, MP3 and Ogg files by
-libsndfile.
+"""Golden values for tests/data/sound_test.c, in float64 with NumPy; and small FLAC, MP3 and Ogg
+files by libsndfile.
 
     pip install numpy soundfile
     python tools/golden/sound.py tests/data/golden/sound
