@@ -70,6 +70,11 @@ typedef struct cairn__augmentation {
 #define CAIRN_AUGMENT_SOUND(name) CAIRN_AUGMENT(name)
 #include "data/augment.def"
 
+/* Does `resize` and the `centre_crop` behind it in one, with the same result; false in *done where
+ * the steps must run one after the other. */
+bool cairn__resize_and_crop(const void *resize, const void *crop, cairn__work *work, bool *done,
+                            cairn_status *status);
+
 /* The records for pictures, and for sounds, in the order of augment.def; NULL-terminated. */
 extern const cairn__augmentation *const cairn__augmentations[];
 extern const cairn__augmentation *const cairn__sound_augmentations[];

@@ -355,9 +355,17 @@ static bool run_steps(const cairn_pipeline *p, const char *name, int64_t seed, i
         const cairn__step *s = &p->steps[i];
         cairn__draws draws = cairn__draws_new(seed, epoch, item, i);
         cairn_status inner = CAIRN_STATUS_INIT;
-        if (!s->kind->apply(s->parameters.bytes, work, &draws, &inner))
+        bool done = false, good = true;
+        if (s->kind == &cairn__augment_resize && i + 1 < p->pictures &&
+            s[1].kind == &cairn__augment_centre_crop)
+            good = cairn__resize_and_crop(s->parameters.bytes, s[1].parameters.bytes, work, &done,
+                                          &inner);
+        if (good && !done)
+            good = s->kind->apply(s->parameters.bytes, work, &draws, &inner);
+        if (!good)
             return cairn__fail(status, inner.code, "%s: %s: %s", name, s->kind->name,
                                inner.message);
+        i += done;
     }
     return true;
 }
