@@ -1,7 +1,7 @@
 /* Instruction sets: which one this process uses, and how kernels are compiled for each.
  *
- * Kernel bodies live in folders isa/ and are compiled once for each level. A body exports one table of
- * functions, named with CAIRN__ISA_NAME() so that the copies do not collide:
+ * Kernel bodies live in folders isa/ and are compiled once for each level. A body exports one table
+ * of functions, named with CAIRN__ISA_NAME() so that the copies do not collide:
  *
  *     isa/sum.c      const cairn__sum_kernels CAIRN__ISA_NAME(cairn__sum) = {sum_rows, sum_all};
  *     sum.h          CAIRN__ISA_TABLE(cairn__sum_kernels, cairn__sum)

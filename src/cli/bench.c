@@ -164,13 +164,16 @@ static double decode_rate(const cairn_items *items, double seconds, cairn_status
 }
 
 /* A stream of its own for each round: one that stays would work ahead while the decoder is timed.
- */
+ * The clock starts with the first batch, when the threads work ahead as they do at the end: what is
+ * begun and not yet handed out cancels. */
 static double stream_rate(const cairn_items *items, double seconds, double *core,
                           cairn_status *status)
 {
     int64_t done = 0;
-    double start = cairn__seconds(), now = start, core_start = core_seconds();
     cairn_stream *s = cairn_stream_new(items, CAIRN_SPLIT_TRAIN, &stream_options, status);
+    if (s)
+        cairn_stream_next(s, status);
+    double start = cairn__seconds(), now = start, core_start = core_seconds();
     for (; s && now - start < seconds && cairn_ok(status); now = cairn__seconds()) {
         const cairn_stream_batch *b = cairn_stream_next(s, status);
         done += b ? b->base.size : 0;
