@@ -93,39 +93,53 @@ CAIRN_API bool cairn_image_resize(const cairn_image *from, int64_t width, int64_
 
 typedef struct cairn_pipeline cairn_pipeline;
 
+/* What a pipeline is for. Steps for sounds, in the order decode (with a rate), changes of samples,
+ * logmel, specaugment, mixup:
+ *
+ *     decode(16000)|cut(32000, pad=mirror)|noise(5, 30)|logmel(80)|specaugment */
+typedef enum cairn_media { CAIRN_MEDIA_PICTURE, CAIRN_MEDIA_SOUND } cairn_media;
+
 /* The caller owns the result: cairn_pipeline_free().
  * Errors: CAIRN_ERR_NAME (no such step or parameter), CAIRN_ERR_VALUE (anything else; the sentence
  * names the character and the form that is expected there), CAIRN_ERR_MEMORY. */
 CAIRN_API cairn_pipeline *cairn_pipeline_parse(const char *text, cairn_status *status);
+
+/* The same for other media; cairn_pipeline_parse() is for pictures. */
+CAIRN_API cairn_pipeline *cairn_pipeline_parse_for(const char *text, cairn_media media,
+                                                   cairn_status *status);
 CAIRN_API void cairn_pipeline_free(cairn_pipeline *pipeline);
 
 /* The pipeline with every parameter spelled out, which parses to the same one; and all steps that
  * there are, with parameters, ranges, defaults and sources, for people. The caller owns the texts:
  * cairn_description_free(). NULL with CAIRN_ERR_MEMORY. */
 CAIRN_API char *cairn_pipeline_text(const cairn_pipeline *pipeline, cairn_status *status);
-CAIRN_API char *cairn_pipeline_help(cairn_status *status);
+CAIRN_API char *cairn_pipeline_help(cairn_media media, cairn_status *status);
 
-/* Decodes one picture and runs the steps before normalise on it, as item `item` (below 2^41) of
- * `epoch`. Any number of threads may share a pipeline. Errors: those of cairn_image_decode(). */
+/* Decodes one picture, with a pipeline for pictures, and runs the steps before normalise on it, as
+ * item `item` (below 2^41) of `epoch`. Any number of threads may share a pipeline. Errors: those of
+ * cairn_image_decode(). */
 CAIRN_API bool cairn_pipeline_apply(const cairn_pipeline *pipeline, const void *bytes, size_t size,
                                     const char *name, int64_t seed, int64_t epoch, int64_t item,
                                     cairn_image *image, cairn_status *status);
 
 /* ---- 4. items ---------------------------------------------------------------------------------
  *
- * A list of pictures with their labels. Pictures stay in their files until a stream decodes them.
+ * A list of pictures, or of sounds, with their labels. They stay in their files until a stream
+ * decodes them.
  */
 
 typedef struct cairn_items cairn_items;
 
-/* Lists the pictures (.jpg, .jpeg, .png, in any case) of what lies at `path`:
+/* Lists the pictures (.jpg, .jpeg, .png, in any case) or the sounds (.wav, .flac, .mp3, .ogg, .oga,
+ * .opus, .aac, .m4a, .mka, .aif, .aiff) of what lies at `path`; both together are an error:
  *
  *   a directory  a folder for each class, whose name is that of the class, numbered in the order of
  *                their bytes; folders inside are searched too. Either the class folders themselves,
  *                or train/ and test/ (or val/, or validation/) with class folders of the same names
- *   a CSV file   with a header that has a column image, filename, file, file_name or path. Names
- * are relative to the file's folder or to images/ in it, and may leave out the ending. The label
- * column is chosen as in cairn_dataset_open(), and is text; an empty cell is label -1
+ *   a CSV file   with a header that has a column image, audio, sound, filename, file, file_name or
+ * path. Names are relative to the file's folder, to images/ or audio/ in it, or to audio/ beside it
+ * (as ESC-50 has it), and may leave out the ending. The label column is chosen as in
+ * cairn_dataset_open(), and is text; an empty cell is label -1
  *
  * options  test_fraction, split_seed, label_column, limit and memory_limit_mib, as for data sets;
  *          copied; NULL for the defaults. What has no test split gets one drawn.
@@ -135,6 +149,9 @@ typedef struct cairn_items cairn_items;
 CAIRN_API cairn_items *cairn_items_open(const char *path, const cairn_data_options *options,
                                         cairn_status *status);
 CAIRN_API void cairn_items_free(cairn_items *items);
+
+/* What the items are. */
+CAIRN_API cairn_media cairn_items_media(const cairn_items *items);
 
 /* Items of a split; the file of one, and its label (-1: none). index must be below the count. */
 CAIRN_API int64_t cairn_items_count(const cairn_items *items, cairn_split split);
@@ -188,6 +205,8 @@ typedef struct cairn_stream cairn_stream;
 
 /* items    borrowed until the stream is freed
  * options  copied; NULL for the defaults
+ *
+ * Of sounds x is [B, samples], or [B, frames, bins] when the pipeline has logmel.
  *
  * Where the pipeline leaves the size open, that of the first item (in the list's order) that can be
  * decoded counts, and the others must have it.

@@ -14,8 +14,7 @@ static const char *const stages[] = {"graph", "lowered", "plan", "kernels", NULL
 static const char *const formats[] = {"text", "dot", NULL};
 
 static const cairn_option table[] = {
-    CAIRN_OPT_TEXT(graph_options, model, "autoencoder",
-                   BENCH_NAMES, ""),
+    CAIRN_OPT_TEXT(graph_options, model, "autoencoder", BENCH_NAMES, ""),
     CAIRN_OPT_CHOICE(graph_options, stage, 2, stages,
                      "as built, simplified, planned, or with the kernels chosen", ""),
     CAIRN_OPT_CHOICE(graph_options, format, 0, formats, "text, or Graphviz for a graph", ""),

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "data/sound.h"
 
 const cli_command *const cli_commands[] = {
 #define CLI_COMMAND(name) &cli_##name,
@@ -85,6 +86,7 @@ int main(int count, char **arguments)
 {
     cairn_status status = CAIRN_STATUS_INIT;
     cairn_log_set_handler(print_message, NULL);
+    cairn__ffmpeg_quiet();
     if (count < 2 || strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0) {
         cli_print_help(stdout);
         return 0;

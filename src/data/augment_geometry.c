@@ -65,17 +65,23 @@ static bool resize_to(cairn__work *w, cairn__part from, int64_t width, int64_t h
 }
 
 /* The longer side is rounded down, as torchvision does. */
+static void size_after(const resize_parameters *p, int64_t width, int64_t height, int64_t *to_width,
+                       int64_t *to_height)
+{
+    *to_width = *to_height = p->size;
+    if (!p->exact && width < height)
+        *to_height = p->size * height / width;
+    else if (!p->exact)
+        *to_width = p->size * width / height;
+}
+
 static bool apply_resize(const void *parameters, cairn__work *w, cairn__draws *draws,
                          cairn_status *status)
 {
     const resize_parameters *p = parameters;
-    int64_t width = w->image.width, height = w->image.height, to_width = p->size,
-            to_height = p->size;
+    int64_t to_width, to_height;
     (void)draws;
-    if (!p->exact && width < height)
-        to_height = p->size * height / width;
-    else if (!p->exact)
-        to_width = p->size * width / height;
+    size_after(p, w->image.width, w->image.height, &to_width, &to_height);
     return resize_to(w, cairn__whole_of(&w->image), to_width, to_height, p->filter, status);
 }
 
@@ -140,14 +146,37 @@ static bool cut(cairn__work *w, int64_t x, int64_t y, int64_t size, int64_t fill
 }
 
 /* Odd differences are halved as torchvision does: to the nearest even number. */
+static int64_t centre(int64_t all, int64_t part)
+{
+    return (int64_t)nearbyint((double)(all - part) / 2);
+}
+
+bool cairn__resize_and_crop(const void *resize, const void *crop, cairn__work *w, bool *done,
+                            cairn_status *status)
+{
+    const resize_parameters *p = resize;
+    const crop_parameters *c = crop;
+    int64_t width, height;
+    size_after(p, w->image.width, w->image.height, &width, &height);
+    *done = width >= c->size && height >= c->size && width <= CAIRN__MOST_SIDE &&
+            height <= CAIRN__MOST_SIDE;
+    if (!*done)
+        return true;
+    cairn__window window = {centre(width, c->size), centre(height, c->size), c->size, c->size};
+    if (!cairn__window_resize(cairn__isa(), cairn__whole_of(&w->image), width, height, window,
+                              (cairn_filter)p->filter, &w->spare, &w->scratch, status))
+        return false;
+    cairn__image_swap(&w->image, &w->spare);
+    return true;
+}
+
 static bool apply_centre_crop(const void *parameters, cairn__work *w, cairn__draws *draws,
                               cairn_status *status)
 {
     const crop_parameters *p = parameters;
     (void)draws;
-    return cut(w, (int64_t)nearbyint((double)(w->image.width - p->size) / 2),
-               (int64_t)nearbyint((double)(w->image.height - p->size) / 2), p->size, p->fill,
-               status);
+    return cut(w, centre(w->image.width, p->size), centre(w->image.height, p->size), p->size,
+               p->fill, status);
 }
 
 /* Where the padded picture is still too small, the place is drawn so that all of it is inside. */

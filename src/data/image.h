@@ -3,6 +3,7 @@
 #define CAIRN_SRC_DATA_IMAGE_H
 
 #include "base/base.h"
+#include "base/isa.h"
 #include "cairn/image.h"
 
 /* A rectangle of a picture; pixels are borrowed. */
@@ -31,6 +32,17 @@ void cairn__image_swap(cairn_image *a, cairn_image *b);
  * for the half-finished rows. */
 bool cairn__part_resize(cairn__part from, int64_t width, int64_t height, cairn_filter filter,
                         cairn_image *to, cairn_image *scratch, cairn_status *status);
+
+/* A rectangle of a result. */
+typedef struct cairn__window {
+    int64_t x, y, width, height;
+} cairn__window;
+
+/* As cairn__part_resize(), of which only the window is computed: the same bytes. It must lie inside
+ * and not be empty. The level makes no difference either. */
+bool cairn__window_resize(cairn__isa_level level, cairn__part from, int64_t width, int64_t height,
+                          cairn__window window, cairn_filter filter, cairn_image *to,
+                          cairn_image *scratch, cairn_status *status);
 
 /* Grey as Pillow computes it. */
 static inline unsigned char cairn__grey(const unsigned char *rgb)

@@ -1,5 +1,6 @@
-/* Lists of pictures: see items.h and cairn/image.h. Folders and tables fill them (items_folder.c,
- * items_table.c); here are the list itself, its test split, and its description. */
+/* Lists of pictures and sounds: see items.h and cairn/image.h. Folders and tables fill them
+ * (items_folder.c, items_table.c); here are the list itself, its test split, and its description.
+ */
 #include "data/items.h"
 
 #include <string.h>
@@ -8,26 +9,45 @@
 
 #include "data/json.h"
 
-bool cairn__is_picture_name(const char *name)
+enum { PICTURE_ENDINGS = 3 };
+
+const char *const cairn__item_endings[] = {".jpg", ".jpeg", ".png", ".wav",  ".flac",
+                                           ".mp3", ".ogg",  ".oga", ".opus", ".aac",
+                                           ".m4a", ".mka",  ".aif", ".aiff", NULL};
+
+static const char *const nouns[] = {
+    [CAIRN_MEDIA_PICTURE] = "pictures", [CAIRN_MEDIA_SOUND] = "sounds"};
+
+/* The place of a name's ending in the list; -1: not there. */
+static int ending_of(const char *name)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png"};
     const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < CAIRN__COUNT(endings); i++)
-        if (strcasecmp(dot, endings[i]) == 0)
-            return true;
-    return false;
+    for (int i = 0; dot && cairn__item_endings[i]; i++)
+        if (strcasecmp(dot, cairn__item_endings[i]) == 0)
+            return i;
+    return -1;
 }
 
-bool cairn__holds_pictures(const char *path, const cairn_data_options *options, bool *pictures,
-                           cairn_status *status)
+bool cairn__is_item_name(const char *name)
+{
+    return ending_of(name) >= 0;
+}
+
+cairn_media cairn__media_of_name(const char *name)
+{
+    return ending_of(name) < PICTURE_ENDINGS ? CAIRN_MEDIA_PICTURE : CAIRN_MEDIA_SOUND;
+}
+
+bool cairn__holds_items(const char *path, const cairn_data_options *options, bool *holds,
+                        cairn_status *status)
 {
     struct stat about;
     if (!cairn_ok(status))
         return false;
     if (stat(path, &about) != 0)
         return cairn__fail_errno(status, path, "open");
-    *pictures = S_ISDIR(about.st_mode) ? cairn__has_folders(path)
-                                       : cairn__has_picture_column(path, options);
+    *holds =
+        S_ISDIR(about.st_mode) ? cairn__has_folders(path) : cairn__has_item_column(path, options);
     return true;
 }
 
@@ -37,6 +57,15 @@ bool cairn__items_add(cairn_items *items, cairn_split split, const char *file, i
     cairn__list *l = &items->lists[split];
     if (!file)
         return false;
+    cairn_media media = cairn__media_of_name(file);
+    if (!items->first) {
+        items->first = file;
+        items->media = media;
+    }
+    if (media != items->media)
+        return cairn__fail(status, CAIRN_ERR_FORMAT,
+                           "%s: holds %s and %s (%s and %s), expected one of the two", items->path,
+                           nouns[items->media], nouns[media], items->first, file);
     if (l->n == l->room) {
         int64_t room = CAIRN__MAX(2 * l->room, 64);
         cairn__item *more = cairn__resize(l->items, (size_t)room, sizeof *more, status);
@@ -110,7 +139,9 @@ static bool fill(cairn_items *items, const char *path, cairn_status *status)
         return false;
     if (items->lists[CAIRN_SPLIT_TRAIN].n == 0)
         return cairn__fail(status, CAIRN_ERR_FORMAT,
-                           "%s: no pictures, expected .jpg, .jpeg or .png", path);
+                           "%s: no pictures and no sounds, expected .jpg, .jpeg or .png, or .wav, "
+                           ".flac, .mp3, .ogg or other sounds",
+                           path);
     if (!items->split && !draw_split(items, status))
         return false;
     int64_t limit = items->options.limit, *n = &items->lists[CAIRN_SPLIT_TRAIN].n;
@@ -147,6 +178,11 @@ void cairn_items_free(cairn_items *items)
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
+
+cairn_media cairn_items_media(const cairn_items *items)
+{
+    return items->media;
+}
 
 int64_t cairn_items_count(const cairn_items *items, cairn_split split)
 {
@@ -193,8 +229,8 @@ static int64_t *count(const cairn_items *items, int split, cairn_status *status)
 static void say_split(cairn__text *out, const cairn_items *items, int split, const int64_t *counts)
 {
     int64_t classes = items->classes, listed = CAIRN__MIN(classes, (int64_t)MOST_LISTED);
-    cairn__text_add(out, "  %s: %lld pictures\n", split_names[split],
-                    (long long)items->lists[split].n);
+    cairn__text_add(out, "  %s: %lld %s\n", split_names[split], (long long)items->lists[split].n,
+                    nouns[items->media]);
     for (int64_t c = 0; c < listed; c++)
         cairn__text_add(out, "%s%lld (%s)",
                         c ? ", " : "    items of each class: ", (long long)counts[c],
@@ -242,7 +278,7 @@ static char *finish(cairn__text *out)
 char *cairn_items_describe(const cairn_items *items, cairn_status *status)
 {
     cairn__text out = {.status = status};
-    cairn__text_add(&out, "%s: %s", items->path, items->kind);
+    cairn__text_add(&out, "%s: %s of %s", items->path, items->kind, nouns[items->media]);
     if (items->classes > 0)
         cairn__text_add(&out, ", %lld classes", (long long)items->classes);
     cairn__text_add(&out, "\n");
@@ -255,8 +291,8 @@ char *cairn_items_describe_json(const cairn_items *items, cairn_status *status)
     cairn__text out = {.status = status};
     cairn__text_add(&out, "{\"path\": ");
     cairn__json_add_string(&out, items->path);
-    cairn__text_add(&out, ", \"kind\": \"%s\", \"classes\": %lld", items->kind,
-                    (long long)items->classes);
+    cairn__text_add(&out, ", \"kind\": \"%s of %s\", \"classes\": %lld", items->kind,
+                    nouns[items->media], (long long)items->classes);
     for (int64_t c = 0; c < items->classes; c++) {
         cairn__text_add(&out, c ? ", " : ", \"class_names\": [");
         cairn__json_add_string(&out, items->names[c]);

@@ -50,8 +50,8 @@ static bool is_folder(DIR *directory, const struct dirent *entry)
            S_ISDIR(about.st_mode);
 }
 
-/* The folders and the pictures in a folder, sorted; hidden ones are left out. */
-static bool list(const char *path, cairn__arena *arena, names *folders, names *pictures,
+/* The folders and the pictures or sounds in a folder, sorted; hidden ones are left out. */
+static bool list(const char *path, cairn__arena *arena, names *folders, names *files,
                  cairn_status *status)
 {
     DIR *directory = opendir(path);
@@ -63,32 +63,32 @@ static bool list(const char *path, cairn__arena *arena, names *folders, names *p
             continue;
         if (is_folder(directory, e))
             good = add_name(folders, arena, e->d_name, status);
-        else if (cairn__is_picture_name(e->d_name))
-            good = add_name(pictures, arena, e->d_name, status);
+        else if (cairn__is_item_name(e->d_name))
+            good = add_name(files, arena, e->d_name, status);
     }
     if (good && errno)
         good = cairn__fail_errno(status, path, "read");
     closedir(directory);
     if (good && folders->n)
         qsort(folders->name, folders->n, sizeof *folders->name, by_bytes);
-    if (good && pictures->n)
-        qsort(pictures->name, pictures->n, sizeof *pictures->name, by_bytes);
+    if (good && files->n)
+        qsort(files->name, files->n, sizeof *files->name, by_bytes);
     return good;
 }
 
-/* All pictures in and below a folder. */
+/* All files in and below a folder. */
 static bool take_class(cairn_items *items, cairn_split split, const char *path, int32_t label,
                        int depth, cairn_status *status)
 {
-    names folders = {0}, pictures = {0};
+    names folders = {0}, files = {0};
     if (depth > MOST_DEPTH)
         return cairn__fail(status, CAIRN_ERR_FORMAT,
                            "%s: %d folders inside one another, expected at most %d", path, depth,
                            MOST_DEPTH);
-    bool good = list(path, &items->arena, &folders, &pictures, status);
-    for (size_t i = 0; good && i < pictures.n; i++)
+    bool good = list(path, &items->arena, &folders, &files, status);
+    for (size_t i = 0; good && i < files.n; i++)
         good = cairn__items_add(
-            items, split, cairn__arena_text(&items->arena, status, "%s/%s", path, pictures.name[i]),
+            items, split, cairn__arena_text(&items->arena, status, "%s/%s", path, files.name[i]),
             label, status);
     for (size_t i = 0; good && i < folders.n; i++) {
         const char *inner =
@@ -96,7 +96,7 @@ static bool take_class(cairn_items *items, cairn_split split, const char *path, 
         good = inner && take_class(items, split, inner, label, depth + 1, status);
     }
     cairn__free(folders.name);
-    cairn__free(pictures.name);
+    cairn__free(files.name);
     return good;
 }
 
@@ -130,12 +130,12 @@ static bool take_split(cairn_items *items, cairn_split split, const char *path,
 
 static bool take_part(cairn_items *items, cairn_split split, const char *name, cairn_status *status)
 {
-    names folders = {0}, pictures = {0};
+    names folders = {0}, files = {0};
     const char *path = cairn__arena_text(&items->arena, status, "%s/%s", items->path, name);
-    bool good = path && list(path, &items->arena, &folders, &pictures, status) &&
+    bool good = path && list(path, &items->arena, &folders, &files, status) &&
                 take_split(items, split, path, &folders, status);
     cairn__free(folders.name);
-    cairn__free(pictures.name);
+    cairn__free(files.name);
     return good;
 }
 
@@ -150,9 +150,9 @@ static bool has(const names *folders, const char *name)
 bool cairn__items_folder(cairn_items *items, cairn_status *status)
 {
     static const char *const tests[] = {"test", "val", "validation"};
-    names folders = {0}, pictures = {0};
-    items->kind = "folder of pictures";
-    bool good = list(items->path, &items->arena, &folders, &pictures, status);
+    names folders = {0}, files = {0};
+    items->kind = "folder";
+    bool good = list(items->path, &items->arena, &folders, &files, status);
     if (good && has(&folders, "train")) {
         good = take_part(items, CAIRN_SPLIT_TRAIN, "train", status);
         for (size_t i = 0; good && !items->split && i < CAIRN__COUNT(tests); i++) {
@@ -167,17 +167,17 @@ bool cairn__items_folder(cairn_items *items, cairn_status *status)
         good = take_split(items, CAIRN_SPLIT_TRAIN, items->path, &folders, status);
     }
     cairn__free(folders.name);
-    cairn__free(pictures.name);
+    cairn__free(files.name);
     return good;
 }
 
 bool cairn__has_folders(const char *path)
 {
-    names folders = {0}, pictures = {0};
+    names folders = {0}, files = {0};
     cairn__arena arena = {0};
-    bool found = list(path, &arena, &folders, &pictures, NULL) && folders.n > 0;
+    bool found = list(path, &arena, &folders, &files, NULL) && folders.n > 0;
     cairn__free(folders.name);
-    cairn__free(pictures.name);
+    cairn__free(files.name);
     cairn__arena_free(&arena);
     return found;
 }

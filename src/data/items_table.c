@@ -1,4 +1,4 @@
-/* A CSV file with names of pictures and a column of labels. */
+/* A CSV file with names of pictures or sounds and a column of labels. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,7 +7,8 @@
 #include "data/file.h"
 #include "data/items.h"
 
-static const char *const picture_columns[] = {"image", "filename", "file", "file_name", "path"};
+static const char *const file_columns[] = {"image", "audio",     "sound", "filename",
+                                           "file",  "file_name", "path"};
 static const char *const label_columns[] = {"label", "class"};
 
 static int64_t find_column(const cairn__csv *csv, const char *name)
@@ -46,7 +47,7 @@ static bool choose_label(const cairn__csv *csv, const char *wanted, int64_t *col
                        csv->name, wanted, csv->columns);
 }
 
-/* Where the pictures are: the folder that the first row shows is that of all, and so is the ending
+/* Where the files are: the folder that the first row shows is that of all, and so is the ending
  * of names that have none. */
 typedef struct place {
     const char *folder, *ending;
@@ -55,27 +56,30 @@ typedef struct place {
 static bool find_place(cairn_items *items, const char *name, int64_t line, place *p,
                        cairn_status *status)
 {
-    static const char *const inner[] = {"", "images/"};
-    static const char *const endings[] = {"", ".jpg", ".jpeg", ".png"};
+    static const char *const inner[] = {"", "images/", "audio/", "../audio/"};
     const char *slash = strrchr(items->path, '/');
     int length = slash ? (int)(slash - items->path) + 1 : 0;
     for (size_t i = 0; i < CAIRN__COUNT(inner); i++) {
-        for (size_t k = 0; k < CAIRN__COUNT(endings); k++) {
+        /* First as it stands, then with each ending. */
+        for (int k = -1; k < 0 || cairn__item_endings[k]; k++) {
+            const char *ending = k < 0 ? "" : cairn__item_endings[k];
             char *file = cairn__arena_text(&items->arena, status, "%.*s%s%s%s", length, items->path,
-                                           inner[i], name, endings[k]);
+                                           inner[i], name, ending);
             if (!file)
                 return false;
             if (access(file, F_OK) != 0)
                 continue;
-            p->ending = endings[k];
+            p->ending = ending;
             p->folder =
                 cairn__arena_text(&items->arena, status, "%.*s%s", length, items->path, inner[i]);
             return p->folder != NULL;
         }
     }
-    return cairn__fail(status, CAIRN_ERR_FILE,
-                       "%s:%lld: no picture '%s', neither beside the file nor in images/ beside it",
-                       items->path, (long long)line, name);
+    return cairn__fail(
+        status, CAIRN_ERR_FILE,
+        "%s:%lld: no file '%s', neither beside the table nor in images/ or audio/ beside "
+        "it",
+        items->path, (long long)line, name);
 }
 
 /* A name may not lead out of the folder: the table may come from anywhere. */
@@ -155,7 +159,7 @@ static bool take_rows(cairn_items *items, cairn__csv *csv, int64_t picture, int6
         if (!p.folder && !find_place(items, name, csv->line, &p, status))
             return false;
         const char *file = cairn__arena_text(&items->arena, status, "%s%s%s", p.folder, name,
-                                             cairn__is_picture_name(name) ? "" : p.ending);
+                                             cairn__is_item_name(name) ? "" : p.ending);
         int32_t number = label < 0 ? -1 : number_of(items, cairn__csv_cell(csv, (size_t)label));
         if (!cairn__items_add(items, CAIRN_SPLIT_TRAIN, file, number, status))
             return false;
@@ -170,11 +174,11 @@ static bool take_table(cairn_items *items, cairn__csv *csv, cairn_status *status
         return csv->failed ? false
                            : cairn__fail(status, CAIRN_ERR_FORMAT, "%s: holds no lines", csv->name);
     size_t columns = csv->columns;
-    int64_t picture = find_first(csv, picture_columns, CAIRN__COUNT(picture_columns));
+    int64_t picture = find_first(csv, file_columns, CAIRN__COUNT(file_columns));
     if (picture < 0)
         return cairn__fail(status, CAIRN_ERR_FORMAT,
-                           "%s:%lld: no column of pictures, expected one called image, filename, "
-                           "file, file_name or path",
+                           "%s:%lld: no column of files, expected one called image, audio, sound, "
+                           "filename, file, file_name or path",
                            csv->name, (long long)csv->line);
     if (!choose_label(csv, items->options.label_column, &label, status) ||
         !take_classes(items, csv, label, status) || csv->failed)
@@ -187,7 +191,7 @@ bool cairn__items_table(cairn_items *items, cairn_status *status)
 {
     cairn__content content;
     cairn__csv csv;
-    items->kind = "table of pictures";
+    items->kind = "table";
     if (!cairn__read_file(items->path, (size_t)items->options.memory_limit_mib << 20, &content,
                           status))
         return false;
@@ -201,7 +205,7 @@ bool cairn__items_table(cairn_items *items, cairn_status *status)
 
 /* A data set of numbers may have a column "image" too: then its cells are numbers in all rows, and
  * no file of that name is there. */
-bool cairn__has_picture_column(const char *path, const cairn_data_options *options)
+bool cairn__has_item_column(const char *path, const cairn_data_options *options)
 {
     cairn__content content;
     cairn__csv csv;
@@ -212,10 +216,10 @@ bool cairn__has_picture_column(const char *path, const cairn_data_options *optio
         return false;
     if (cairn__csv_start(&csv, (const char *)content.data, content.size, path, NULL) &&
         cairn__csv_next(&csv)) {
-        int64_t column = find_first(&csv, picture_columns, CAIRN__COUNT(picture_columns));
+        int64_t column = find_first(&csv, file_columns, CAIRN__COUNT(file_columns));
         if (column >= 0 && cairn__csv_next(&csv) && (size_t)column < csv.columns) {
             const char *name = cairn__csv_cell(&csv, (size_t)column);
-            found = cairn__is_picture_name(name) ||
+            found = cairn__is_item_name(name) ||
                     (stays_inside(name) && find_place(&items, name, 0, &p, NULL));
         }
     }

@@ -15,8 +15,24 @@
 const cairn__augmentation *const cairn__augmentations[] = {
 #define CAIRN_AUGMENT(name) &cairn__augment_##name,
 #include "data/augment.def"
-#undef CAIRN_AUGMENT
     NULL,
+};
+
+const cairn__augmentation *const cairn__sound_augmentations[] = {
+#define CAIRN_AUGMENT_SOUND(name) &cairn__augment_##name,
+#include "data/augment.def"
+    NULL,
+};
+
+/* What differs between media. */
+static const struct {
+    const cairn__augmentation *const *steps;
+    const char *example, *order;
+} media_of[] = {
+    [CAIRN_MEDIA_PICTURE] = {cairn__augmentations, "crop",
+                             "decode, changes of pictures, normalise, mixup or cutmix"},
+    [CAIRN_MEDIA_SOUND] = {cairn__sound_augmentations, "cut",
+                           "decode, changes of sounds, logmel, specaugment, mixup"},
 };
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -134,17 +150,18 @@ static bool take_arguments(parser *p, cairn__step *s)
 
 static const cairn__augmentation *find(parser *p, const char *from, const char *word)
 {
+    const cairn__augmentation *const *steps = media_of[p->pipeline->media].steps;
     const char *names[CAIRN__MOST_STEPS];
     size_t n = 0;
-    for (; cairn__augmentations[n]; n++) {
-        names[n] = cairn__augmentations[n]->name;
+    for (; steps[n]; n++) {
+        names[n] = steps[n]->name;
         if (strcmp(names[n], word) == 0)
-            return cairn__augmentations[n];
+            return steps[n];
     }
     const char *nearest = cairn__nearest(word, names, n);
     cairn__fail(p->status, CAIRN_ERR_NAME, "pipeline: character %d: no step '%s'%s%s%s",
                 place(p, from), word, nearest ? "; did you mean '" : ", expected a name such as ",
-                nearest ? nearest : "crop", nearest ? "'?" : "");
+                nearest ? nearest : media_of[p->pipeline->media].example, nearest ? "'?" : "");
     return NULL;
 }
 
@@ -158,11 +175,14 @@ static bool add_step(parser *p, const cairn__augmentation *kind, const char *fro
     bool twice = last && kind->stage == last->kind->stage &&
                  (kind->stage == CAIRN__STAGE_DECODE || kind->stage == CAIRN__STAGE_NUMBERS);
     if (last && (kind->stage < last->kind->stage || twice))
-        return cairn__fail(
-            p->status, CAIRN_ERR_VALUE,
-            "pipeline: character %d: %s stands behind %s, expected the order decode, "
-            "changes of pictures, normalise, mixup or cutmix",
-            place(p, from), kind->name, last->kind->name);
+        return cairn__fail(p->status, CAIRN_ERR_VALUE,
+                           "pipeline: character %d: %s stands behind %s, expected the order %s",
+                           place(p, from), kind->name, last->kind->name,
+                           media_of[pipeline->media].order);
+    if (kind->stage == CAIRN__STAGE_FEATURES && (!last || last->kind->stage < CAIRN__STAGE_NUMBERS))
+        return cairn__fail(p->status, CAIRN_ERR_VALUE,
+                           "pipeline: character %d: %s without logmel, expected logmel before it",
+                           place(p, from), kind->name);
     cairn__step *s = &pipeline->steps[pipeline->n++];
     s->kind = kind;
     cairn_options_defaults(kind->table, s->parameters.bytes);
@@ -178,12 +198,12 @@ static bool take_step(parser *p)
         return false;
     if (!word[0])
         return cairn__fail(p->status, CAIRN_ERR_VALUE,
-                           "pipeline: character %d: no step, expected a name such as crop",
-                           place(p, from));
+                           "pipeline: character %d: no step, expected a name such as %s",
+                           place(p, from), media_of[p->pipeline->media].example);
     const cairn__augmentation *kind = find(p, from, word);
     if (!kind ||
         (p->pipeline->n == 0 && kind->stage != CAIRN__STAGE_DECODE &&
-         !add_step(p, &cairn__augment_decode, from)) ||
+         !add_step(p, media_of[p->pipeline->media].steps[0], from)) ||
         !add_step(p, kind, from))
         return false;
     cairn__step *s = &p->pipeline->steps[p->pipeline->n - 1];
@@ -202,12 +222,15 @@ static void foresee(cairn_pipeline *pipeline)
 {
     const void *bytes = pipeline->steps[0].parameters.bytes;
     const cairn__decode_parameters *decode = bytes;
-    pipeline->channels = decode->color == CAIRN_IMAGE_RGB    ? 3
+    bool sound = pipeline->media == CAIRN_MEDIA_SOUND;
+    pipeline->width = sound;
+    pipeline->channels = sound                               ? 1
+                         : decode->color == CAIRN_IMAGE_RGB  ? 3
                          : decode->color == CAIRN_IMAGE_GREY ? 1
                                                              : 0;
     for (int i = 0; i < pipeline->n; i++) {
         const cairn__step *s = &pipeline->steps[i];
-        if (s->kind->stage > CAIRN__STAGE_PICTURE)
+        if (s->kind->stage > (sound ? CAIRN__STAGE_FEATURES : CAIRN__STAGE_PICTURE))
             break;
         pipeline->pictures = i + 1;
         if (s->kind->size_of)
@@ -217,14 +240,20 @@ static void foresee(cairn_pipeline *pipeline)
 
 cairn_pipeline *cairn_pipeline_parse(const char *text, cairn_status *status)
 {
+    return cairn_pipeline_parse_for(text, CAIRN_MEDIA_PICTURE, status);
+}
+
+cairn_pipeline *cairn_pipeline_parse_for(const char *text, cairn_media media, cairn_status *status)
+{
     cairn_pipeline *pipeline = cairn__alloc(1, sizeof *pipeline, status);
     if (!pipeline)
         return NULL;
+    pipeline->media = media;
     parser p = {text, text, status, pipeline};
     bool good = true;
     skip_blanks(&p);
     if (!*p.at)
-        good = add_step(&p, &cairn__augment_decode, p.at);
+        good = add_step(&p, media_of[media].steps[0], p.at);
     else
         good = take_step(&p);
     while (good && *p.at) {
@@ -287,10 +316,10 @@ static void add_row(cairn__text *out, const cairn__augmentation *kind, const cai
     cairn__text_add(out, "\n");
 }
 
-char *cairn_pipeline_help(cairn_status *status)
+char *cairn_pipeline_help(cairn_media media, cairn_status *status)
 {
     cairn__text out = {.status = status};
-    for (const cairn__augmentation *const *kind = cairn__augmentations; *kind; kind++) {
+    for (const cairn__augmentation *const *kind = media_of[media].steps; *kind; kind++) {
         char line[300];
         form(*kind, line, sizeof line);
         cairn__text_add(&out, "%s\n    %s", line, (*kind)->help);
@@ -313,6 +342,32 @@ void cairn__work_free(cairn__work *work)
     cairn_image_free(&work->image);
     cairn_image_free(&work->spare);
     cairn_image_free(&work->scratch);
+    cairn_sound_free(&work->sound);
+    cairn_sound_free(&work->other);
+    cairn_logmel_free(work->logmel);
+}
+
+/* The steps behind decode. */
+static bool run_steps(const cairn_pipeline *p, const char *name, int64_t seed, int64_t epoch,
+                      int64_t item, cairn__work *work, cairn_status *status)
+{
+    for (int i = 1; i < p->pictures; i++) {
+        const cairn__step *s = &p->steps[i];
+        cairn__draws draws = cairn__draws_new(seed, epoch, item, i);
+        cairn_status inner = CAIRN_STATUS_INIT;
+        bool done = false, good = true;
+        if (s->kind == &cairn__augment_resize && i + 1 < p->pictures &&
+            s[1].kind == &cairn__augment_centre_crop)
+            good = cairn__resize_and_crop(s->parameters.bytes, s[1].parameters.bytes, work, &done,
+                                          &inner);
+        if (good && !done)
+            good = s->kind->apply(s->parameters.bytes, work, &draws, &inner);
+        if (!good)
+            return cairn__fail(status, inner.code, "%s: %s: %s", name, s->kind->name,
+                               inner.message);
+        i += done;
+    }
+    return true;
 }
 
 bool cairn__pipeline_run(const cairn_pipeline *p, const void *bytes, size_t size, const char *name,
@@ -324,17 +379,29 @@ bool cairn__pipeline_run(const cairn_pipeline *p, const void *bytes, size_t size
     cairn_image_options options = cairn_image_defaults();
     options.color = decode->color;
     options.scale = decode->scale;
-    if (!cairn_image_decode(bytes, size, name, &options, &work->image, status))
-        return false;
-    for (int i = 1; i < p->pictures; i++) {
-        const cairn__step *s = &p->steps[i];
-        cairn__draws draws = cairn__draws_new(seed, epoch, item, i);
-        cairn_status inner = CAIRN_STATUS_INIT;
-        if (!s->kind->apply(s->parameters.bytes, work, &draws, &inner))
-            return cairn__fail(status, inner.code, "%s: %s: %s", name, s->kind->name,
-                               inner.message);
-    }
-    return true;
+    return cairn_image_decode(bytes, size, name, &options, &work->image, status) &&
+           run_steps(p, name, seed, epoch, item, work, status);
+}
+
+bool cairn__pipeline_run_sound(const cairn_pipeline *p, const void *bytes, size_t size,
+                               const char *name, int64_t seed, int64_t epoch, int64_t item,
+                               cairn__work *work, cairn_status *status)
+{
+    const void *first = p->steps[0].parameters.bytes;
+    const cairn__sound_parameters *decode = first;
+    cairn_sound_options options = cairn_sound_defaults();
+    options.rate = decode->rate;
+    options.scale = decode->scale;
+    return cairn__sound_run(bytes, size, name, &options, &work->sound, &work->other, status) &&
+           run_steps(p, name, seed, epoch, item, work, status);
+}
+
+bool cairn__pipeline_has_features(const cairn_pipeline *p)
+{
+    for (int i = 0; i < p->n; i++)
+        if (p->media == CAIRN_MEDIA_SOUND && p->steps[i].kind->stage == CAIRN__STAGE_NUMBERS)
+            return true;
+    return false;
 }
 
 bool cairn_pipeline_apply(const cairn_pipeline *p, const void *bytes, size_t size, const char *name,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "data/image.h"
+#include "data/resize.h"
 
 /* ---- filters --------------------------------------------------------------------------------- */
 
@@ -60,13 +61,7 @@ static const struct {
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
-enum { BITS = 22 };
-
-/* For output i: input first[i] .. first[i] + count[i] - 1, weights weight[i * most ...]. */
-typedef struct taps {
-    int64_t n, most;
-    int32_t *first, *count, *weight;
-} taps;
+enum { BITS = CAIRN__RESIZE_BITS };
 
 static void weigh(double (*value)(double), double centre, double stretch, int64_t first, int64_t n,
                   double *w, int32_t *out)
@@ -82,64 +77,53 @@ static void weigh(double (*value)(double), double centre, double stretch, int64_
     }
 }
 
-static void taps_free(taps *t)
+static void halve(const int32_t *w, int64_t n, int16_t *out)
+{
+    for (int64_t x = 0; x < n; x++) {
+        int64_t at = x / 2 * 4 + x % 2;
+        out[at] = (int16_t)(w[x] >> 12);
+        out[at + 2] = (int16_t)(w[x] & 4095);
+    }
+}
+
+static void taps_free(cairn__taps *t)
 {
     cairn__free(t->first);
 }
 
-/* One block: first, count, weights, and behind them the weights as f64 while they are made. */
-static bool taps_new(taps *t, int64_t size, int64_t n, cairn_filter filter, cairn_status *status)
+/* For the outputs begin .. begin + n - 1 of `all`, from an input of `size`. One block: first,
+ * count, weights, halves, and behind them the weights as f64 while they are made. */
+static bool taps_new(cairn__taps *t, int64_t size, int64_t all, int64_t begin, int64_t n,
+                     cairn_filter filter, cairn_status *status)
 {
-    double scale = (double)size / (double)n, stretch = CAIRN__MAX(scale, 1.0);
+    double scale = (double)size / (double)all, stretch = CAIRN__MAX(scale, 1.0);
     double radius = filters[filter].radius * stretch;
-    int64_t most = 2 * (int64_t)ceil(radius) + 1;
-    size_t integers = (size_t)(n * (2 + most) + 1) / 2 * 2;
-    *t = (taps){.n = n, .most = most};
+    int64_t most = (2 * (int64_t)ceil(radius) + 1 + 3) / 4 * 4;
+    size_t integers = (size_t)(n * (2 + 2 * most) + 1) / 2 * 2;
+    *t = (cairn__taps){.n = n, .most = most};
     t->first = cairn__alloc(integers * sizeof(int32_t) + (size_t)most * sizeof(double), 1, status);
     if (!t->first)
         return false;
     t->count = t->first + n;
     t->weight = t->count + n;
+    t->halves = (int16_t *)(void *)(t->weight + n * most);
     double *w = (double *)(void *)(t->first + integers);
     for (int64_t i = 0; i < n; i++) {
-        double centre = ((double)i + 0.5) * scale;
+        double centre = ((double)(begin + i) + 0.5) * scale;
         int64_t from = (int64_t)(centre - radius + 0.5), to = (int64_t)(centre + radius + 0.5);
         from = CAIRN__MAX(from, 0);
         to = CAIRN__MIN(to, size);
         t->first[i] = (int32_t)from;
         t->count[i] = (int32_t)(to - from);
         weigh(filters[filter].value, centre, stretch, from, to - from, w, t->weight + i * most);
+        halve(t->weight + i * most, most, t->halves + 2 * i * most);
     }
     return true;
 }
 
 /* ---- passes ---------------------------------------------------------------------------------- */
 
-static inline unsigned char to_byte(int32_t sum)
-{
-    sum >>= BITS;
-    return (unsigned char)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
-}
-
-/* One row of RGB. The sums of three channels share the weights. */
-static void row_rgb(const unsigned char *from, const taps *t, unsigned char *to)
-{
-    for (int64_t i = 0; i < t->n; i++) {
-        const unsigned char *p = from + 3 * (size_t)t->first[i];
-        const int32_t *w = t->weight + i * t->most;
-        int32_t r = 1 << (BITS - 1), g = r, b = r;
-        for (int32_t x = 0; x < t->count[i]; x++, p += 3) {
-            r += w[x] * p[0];
-            g += w[x] * p[1];
-            b += w[x] * p[2];
-        }
-        to[3 * i] = to_byte(r);
-        to[3 * i + 1] = to_byte(g);
-        to[3 * i + 2] = to_byte(b);
-    }
-}
-
-static void row_grey(const unsigned char *from, const taps *t, unsigned char *to)
+static void row_grey(const unsigned char *from, const cairn__taps *t, unsigned char *to)
 {
     for (int64_t i = 0; i < t->n; i++) {
         const unsigned char *p = from + t->first[i];
@@ -147,48 +131,33 @@ static void row_grey(const unsigned char *from, const taps *t, unsigned char *to
         int32_t sum = 1 << (BITS - 1);
         for (int32_t x = 0; x < t->count[i]; x++)
             sum += w[x] * p[x];
-        to[i] = to_byte(sum);
+        sum >>= BITS;
+        to[i] = (unsigned char)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
     }
 }
 
-static bool pass_rows(cairn__part from, const taps *t, cairn_image *to, cairn_status *status)
+static bool pass_rows(const cairn__passes *kernels, cairn__part from, const cairn__taps *t,
+                      cairn_image *to, cairn_status *status)
 {
     if (!cairn__image_shape(to, t->n, from.height, from.channels, status))
         return false;
-    for (int64_t y = 0; y < from.height; y++) {
-        unsigned char *row = to->pixels + (size_t)(y * t->n * from.channels);
-        (from.channels == 3 ? row_rgb : row_grey)(from.pixels + (size_t)y * from.stride, t, row);
-    }
+    if (from.channels == 3)
+        kernels->rows(from.pixels, from.stride, from.width, from.height, t, to->pixels);
+    else
+        for (int64_t y = 0; y < from.height; y++)
+            row_grey(from.pixels + (size_t)y * from.stride, t, to->pixels + (size_t)(y * t->n));
     return true;
 }
 
-/* Columns in pieces that stay in registers and cache: every tap is a row that is read straight on,
- * which compilers turn into vector code. */
-enum { PIECE = 128 };
-
-static void columns(const unsigned char *from, size_t stride, const int32_t *w, int32_t n, size_t m,
-                    unsigned char *to)
-{
-    int32_t sums[PIECE];
-    for (size_t x = 0; x < m; x++)
-        sums[x] = 1 << (BITS - 1);
-    for (int32_t k = 0; k < n; k++, from += stride)
-        for (size_t x = 0; x < m; x++)
-            sums[x] += w[k] * from[x];
-    for (size_t x = 0; x < m; x++)
-        to[x] = to_byte(sums[x]);
-}
-
-static bool pass_columns(cairn__part from, const taps *t, cairn_image *to, cairn_status *status)
+static bool pass_columns(const cairn__passes *kernels, cairn__part from, const cairn__taps *t,
+                         cairn_image *to, cairn_status *status)
 {
     if (!cairn__image_shape(to, from.width, t->n, from.channels, status))
         return false;
     size_t row = (size_t)from.width * (size_t)from.channels;
     for (int64_t i = 0; i < t->n; i++)
-        for (size_t x = 0; x < row; x += PIECE)
-            columns(from.pixels + (size_t)t->first[i] * from.stride + x, from.stride,
-                    t->weight + i * t->most, t->count[i], CAIRN__MIN((size_t)PIECE, row - x),
-                    to->pixels + (size_t)i * row + x);
+        kernels->column(from.pixels + (size_t)t->first[i] * from.stride, from.stride,
+                        t->weight + i * t->most, t->count[i], row, to->pixels + (size_t)i * row);
     return true;
 }
 
@@ -202,33 +171,61 @@ static bool copy(cairn__part from, cairn_image *to, cairn_status *status)
     return true;
 }
 
-bool cairn__part_resize(cairn__part from, int64_t width, int64_t height, cairn_filter filter,
-                        cairn_image *to, cairn_image *scratch, cairn_status *status)
+/* Columns first (which rows of the input they want), then rows, so that only what is wanted is
+ * computed: `window` is a rectangle of the result. */
+static bool resize(const cairn__passes *kernels, cairn__part from, int64_t width, int64_t height,
+                   cairn__window window, cairn_filter filter, cairn_image *to, cairn_image *scratch,
+                   cairn_status *status)
 {
-    bool across = width != from.width, down = height != from.height, good = true;
-    taps t;
+    bool across = width != from.width, down = height != from.height;
+    cairn__taps rows = {0}, columns = {0};
+    int64_t top = window.y, wanted = window.height;
+    bool good =
+        !down || taps_new(&columns, from.height, height, window.y, window.height, filter, status);
+    if (good && down) {
+        top = columns.first[0];
+        wanted = columns.first[window.height - 1] + columns.count[window.height - 1] - top;
+        for (int64_t i = 0; i < window.height; i++)
+            columns.first[i] -= (int32_t)top;
+    }
+    from.pixels += (size_t)top * from.stride;
+    from.height = wanted;
+    if (good && across) {
+        good = taps_new(&rows, from.width, width, window.x, window.width, filter, status) &&
+               pass_rows(kernels, from, &rows, down ? scratch : to, status);
+        from = good && down ? cairn__whole_of(scratch) : from;
+    } else {
+        from.pixels += (size_t)window.x * (size_t)from.channels;
+        from.width = window.width;
+    }
+    if (good && down)
+        good = pass_columns(kernels, from, &columns, to, status);
+    else if (good && !across)
+        good = copy(from, to, status);
+    taps_free(&rows);
+    taps_free(&columns);
+    return good;
+}
+
+bool cairn__window_resize(cairn__isa_level level, cairn__part from, int64_t width, int64_t height,
+                          cairn__window window, cairn_filter filter, cairn_image *to,
+                          cairn_image *scratch, cairn_status *status)
+{
     if (!cairn_ok(status))
         return false;
     if (width < 1 || height < 1 || width > CAIRN__MOST_SIDE || height > CAIRN__MOST_SIDE)
         return cairn__fail(status, CAIRN_ERR_SHAPE,
                            "resize: to %lld x %lld pixels, expected sides of 1 to %d",
                            (long long)width, (long long)height, CAIRN__MOST_SIDE);
-    if (!across && !down)
-        return copy(from, to, status);
-    if (across) {
-        if (!taps_new(&t, from.width, width, filter, status))
-            return false;
-        good = pass_rows(from, &t, down ? scratch : to, status);
-        taps_free(&t);
-        from = good && down ? cairn__whole_of(scratch) : from;
-    }
-    if (good && down) {
-        if (!taps_new(&t, from.height, height, filter, status))
-            return false;
-        good = pass_columns(from, &t, to, status);
-        taps_free(&t);
-    }
-    return good;
+    return resize(cairn__passes_at(level), from, width, height, window, filter, to, scratch,
+                  status);
+}
+
+bool cairn__part_resize(cairn__part from, int64_t width, int64_t height, cairn_filter filter,
+                        cairn_image *to, cairn_image *scratch, cairn_status *status)
+{
+    return cairn__window_resize(cairn__isa(), from, width, height,
+                                (cairn__window){0, 0, width, height}, filter, to, scratch, status);
 }
 
 bool cairn_image_resize(const cairn_image *from, int64_t width, int64_t height, cairn_filter filter,

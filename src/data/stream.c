@@ -1,4 +1,4 @@
-/* Streams: batches of pictures that are decoded and augmented on demand.
+/* Streams: batches of pictures or sounds that are decoded and augmented on demand.
  *
  *     slots     | lent | full | filling: rows 0..k done or in work | empty | ...   (a ring)
  *     threads                   each takes one row at a time
@@ -20,7 +20,7 @@ static const char *const layouts[] = {"planes", "pixels", NULL};
 
 const cairn_option cairn__stream_table[] = {
     CAIRN_OPT_TEXT(cairn_stream_options, pipeline, "",
-                   "steps for each picture, such as 'resize(256)|centre_crop(224)|normalise'", ""),
+                   "steps for each item, such as 'resize(256)|centre_crop(224)|normalise'", ""),
     CAIRN_OPT_COUNT(cairn_stream_options, batch, 128, 1, 1 << 20, "items in a batch", ""),
     CAIRN_OPT_FLAG(cairn_stream_options, shuffle, true, "draw a new order for each epoch", ""),
     CAIRN_OPT_COUNT(cairn_stream_options, seed, 1, 0, 1e15, "draws orders and augmentations", ""),
@@ -97,10 +97,24 @@ static bool decode(const cairn_stream *s, int64_t item, int64_t epoch, cairn__wo
     cairn__content content;
     if (!cairn__read_file(path, (size_t)s->options.memory_limit_mib << 20, &content, status))
         return false;
-    bool good = cairn__pipeline_run(s->pipeline, content.data, content.size, path, s->options.seed,
-                                    epoch, item, work, status);
+    bool good = (s->pipeline->media == CAIRN_MEDIA_SOUND ? cairn__pipeline_run_sound
+                                                         : cairn__pipeline_run)(
+        s->pipeline, content.data, content.size, path, s->options.seed, epoch, item, work, status);
     cairn__content_free(&content);
     return good;
+}
+
+static void fill_sound(const cairn_stream *s, int64_t item, const cairn_sound *sound, float *x,
+                       cairn_status *status)
+{
+    if (sound->length == s->size[1] && sound->channels == s->size[2])
+        memcpy(x, sound->samples, (size_t)s->width * sizeof *x);
+    else
+        cairn__fail(status, CAIRN_ERR_SHAPE,
+                    "%s: %lld x %d values after the pipeline, expected %lld x %lld as in the first "
+                    "sound (cut makes sounds equally long)",
+                    cairn_items_file(s->items, s->split, item), (long long)sound->length,
+                    sound->channels, (long long)s->size[1], (long long)s->size[2]);
 }
 
 static void fill_row(const cairn_stream *s, slot *t, int64_t row, cairn__work *work)
@@ -110,6 +124,11 @@ static void fill_row(const cairn_stream *s, slot *t, int64_t row, cairn__work *w
     *status = (cairn_status)CAIRN_STATUS_INIT;
     if (!decode(s, item, t->batch.base.epoch, work, status))
         return;
+    t->label[row] = cairn_items_label(s->items, s->split, item);
+    if (s->pipeline->media == CAIRN_MEDIA_SOUND) {
+        fill_sound(s, item, &work->sound, t->x + row * s->width, status);
+        return;
+    }
     const cairn_image *i = &work->image;
     if (i->channels != s->size[0] || i->height != s->size[1] || i->width != s->size[2]) {
         cairn__fail(
@@ -122,7 +141,6 @@ static void fill_row(const cairn_stream *s, slot *t, int64_t row, cairn__work *w
     }
     cairn__pipeline_numbers(s->pipeline, i, s->options.layout == CAIRN_STREAM_PLANES,
                             t->x + row * s->width);
-    t->label[row] = cairn_items_label(s->items, s->split, item);
 }
 
 /* ---- a batch --------------------------------------------------------------------------------- */
@@ -268,7 +286,9 @@ static bool find_size(cairn_stream *s, cairn_status *status)
     for (int64_t item = 0; item < s->n && !good; item++) {
         cairn_status one = CAIRN_STATUS_INIT;
         good = decode(s, item, 0, &work, &one);
-        if (good)
+        if (good && p->media == CAIRN_MEDIA_SOUND)
+            memcpy(s->size, (int64_t[]){1, work.sound.length, work.sound.channels}, sizeof s->size);
+        else if (good)
             memcpy(s->size, (int64_t[]){work.image.channels, work.image.height, work.image.width},
                    sizeof s->size);
         else if (s->options.bad_files == CAIRN_BAD_FILES_STOP || item + 1 == s->n) {
@@ -305,10 +325,12 @@ static bool start_slot(const cairn_stream *s, slot *t, cairn_status *status)
     t->errors = cairn__alloc(b, sizeof *t->errors, status);
     bool planes = s->options.layout == CAIRN_STREAM_PLANES,
          mixes = cairn__pipeline_mixes(s->pipeline);
-    base->rank = 4;
+    bool sound = s->pipeline->media == CAIRN_MEDIA_SOUND;
+    base->rank = sound ? 2 + cairn__pipeline_has_features(s->pipeline) : 4;
     memcpy(base->shape,
-           planes ? (int64_t[]){s->options.batch, s->size[0], s->size[1], s->size[2]}
-                  : (int64_t[]){s->options.batch, s->size[1], s->size[2], s->size[0]},
+           sound    ? (int64_t[]){s->options.batch, s->size[1], s->size[2], 1}
+           : planes ? (int64_t[]){s->options.batch, s->size[0], s->size[1], s->size[2]}
+                    : (int64_t[]){s->options.batch, s->size[1], s->size[2], s->size[0]},
            4 * sizeof *base->shape);
     base->x = t->x;
     base->label = cairn_items_classes(s->items) ? t->label : NULL;
@@ -328,10 +350,11 @@ static bool start(cairn_stream *s, cairn_status *status)
     s->order_epoch = -1;
     if (s->batches == 0)
         return cairn__fail(status, CAIRN_ERR_VALUE,
-                           "%s: %lld pictures in the %s split, expected at least %lld",
-                           s->items->path, (long long)s->n, names[s->split],
+                           "%s: %lld items in the %s split, expected at least %lld", s->items->path,
+                           (long long)s->n, names[s->split],
                            s->options.drop_last ? (long long)b : 1);
-    s->pipeline = cairn_pipeline_parse(s->options.pipeline, status);
+    s->pipeline =
+        cairn_pipeline_parse_for(s->options.pipeline, cairn_items_media(s->items), status);
     if (!s->pipeline || !find_size(s, status) || !check_memory(s, status))
         return false;
     s->order = cairn__alloc((size_t)s->n, sizeof *s->order, status);

@@ -226,3 +226,43 @@ TEST(out_of_memory_at_each_allocation)
         CHECK(good);
     }
 }
+
+/* Every level, every filter, sizes on both sides of a vector, and windows: the same bytes. */
+TEST(resizing_is_the_same_on_every_instruction_set_and_in_windows)
+{
+    static const int sizes[][2] = {{1, 1},  {2, 3},   {7, 5},    {30, 4},  {31, 33},
+                                   {64, 9}, {100, 3}, {257, 70}, {640, 48}};
+    cairn_image from = {0}, whole = {0}, part = {0}, scratch = {0};
+    cairn_status status = CAIRN_STATUS_INIT;
+    for (size_t a = 0; a < CAIRN__COUNT(sizes); a++)
+        for (size_t b = 0; b < CAIRN__COUNT(sizes); b++)
+            for (int k = 0; k < 8; k++) {
+                int64_t w = sizes[b][0], h = sizes[b][1];
+                make_picture(&from, sizes[a][0], sizes[a][1], k < 4 ? 3 : 1);
+                CHECK(cairn__window_resize(CAIRN__ISA_BASELINE, cairn__whole_of(&from), w, h,
+                                           (cairn__window){0, 0, w, h}, (cairn_filter)(k % 4),
+                                           &whole, &scratch, &status));
+                for (int level = 0; level < CAIRN__ISA_LEVELS; level++) {
+                    if (!cairn__isa_supported((cairn__isa_level)level))
+                        continue;
+                    cairn__window in[2] = {{0, 0, w, h}, {w / 3, h / 4, (w + 1) / 2, (h + 2) / 3}};
+                    for (int i = 0; i < 2; i++) {
+                        CHECK(cairn__window_resize((cairn__isa_level)level, cairn__whole_of(&from),
+                                                   w, h, in[i], (cairn_filter)(k % 4), &part,
+                                                   &scratch, &status));
+                        bool same = part.width == in[i].width && part.height == in[i].height;
+                        cairn__part p =
+                            cairn__part_of(&whole, in[i].x, in[i].y, in[i].width, in[i].height);
+                        size_t row = (size_t)(p.width * p.channels);
+                        for (int64_t y = 0; y < p.height && same; y++)
+                            same = memcmp(part.pixels + (size_t)y * row,
+                                          p.pixels + (size_t)y * p.stride, row) == 0;
+                        CHECK(same);
+                    }
+                }
+            }
+    CHECK_OK(status);
+    cairn_image *const all[] = {&from, &whole, &part, &scratch};
+    for (size_t i = 0; i < CAIRN__COUNT(all); i++)
+        cairn_image_free(all[i]);
+}

@@ -88,6 +88,37 @@ TEST(operations_give_the_bytes_of_pillow)
     cairn__free(text);
 }
 
+/* resize and centre_crop are done in one where they follow one another, and not where the crop is
+ * larger: the same bytes as one after the other. */
+TEST(resize_and_centre_crop_in_one)
+{
+    static const int sizes[][2] = {{90, 61}, {61, 90}, {64, 64}, {20, 300}};
+    for (size_t i = 0; i < CAIRN__COUNT(sizes); i++)
+        for (int crop = 7; crop < 60; crop += 13) {
+            char text[64];
+            cairn_status status = CAIRN_STATUS_INIT;
+            cairn__work one = {0}, two = {0};
+            cairn__draws draws = cairn__draws_new(1, 0, 0, 0);
+            bool done = false;
+            snprintf(text, sizeof text, "resize(40)|centre_crop(%d)", crop);
+            cairn_pipeline *p = cairn_pipeline_parse(text, &status);
+            if (!CHECK(p != NULL))
+                return;
+            const cairn__step *resize = &p->steps[1], *cut = &p->steps[2];
+            make_picture(&one.image, sizes[i][0], sizes[i][1], 3);
+            make_picture(&two.image, sizes[i][0], sizes[i][1], 3);
+            CHECK(cairn__resize_and_crop(resize->parameters.bytes, cut->parameters.bytes, &one,
+                                         &done, &status));
+            CHECK_INT(done, crop <= 40);
+            CHECK(resize->kind->apply(resize->parameters.bytes, &two, &draws, &status));
+            CHECK(cut->kind->apply(cut->parameters.bytes, &two, &draws, &status));
+            CHECK(!done || hash(&one.image) == hash(&two.image));
+            cairn_pipeline_free(p);
+            cairn__work_free(&one);
+            cairn__work_free(&two);
+        }
+}
+
 TEST(hue)
 {
     cairn_image image = {0};
@@ -177,7 +208,7 @@ TEST(sentences_name_place_and_form)
 
 TEST(the_help_has_every_step_and_parameter)
 {
-    char *help = cairn_pipeline_help(NULL);
+    char *help = cairn_pipeline_help(CAIRN_MEDIA_PICTURE, NULL);
     for (int i = 0; cairn__augmentations[i]; i++) {
         CHECK(cairn__augmentations[i]->size <= CAIRN__MOST_PARAMETERS);
         CHECK_CONTAINS(help, cairn__augmentations[i]->name);

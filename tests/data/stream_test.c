@@ -133,11 +133,12 @@ TEST(a_table_with_names_of_pictures)
     static const char *const bad[][3] = {
         {"image\n../p/x\n", "", ":2: column 1: '../p/x', expected a name inside the folder"},
         {"image\n/etc/passwd\n", "", ":2: column 1: '/etc/passwd', expected a name inside"},
-        {"image\nnone\n", "", ":2: no picture 'none', neither beside the file nor in images/"},
-        {"a,b\n1,2\n", "", ":1: no column of pictures, expected one called image, filename"},
+        {"image\nnone\n", "",
+         ":2: no file 'none', neither beside the table nor in images/ or audio/"},
+        {"a,b\n1,2\n", "", ":1: no column of files, expected one called image, audio"},
         {"image,b\n1\n", "", ":2: 1 columns, expected 2 as in the header"},
         {"image,b\n1,2\n", "c", ": no column 'c' for the labels, expected a name of the header"},
-        {"image\n", "", ": no pictures, expected .jpg, .jpeg or .png"},
+        {"image\n", "", ": no pictures and no sounds, expected .jpg, .jpeg or .png, or .wav"},
     };
     for (size_t i = 0; i < CAIRN__COUNT(bad); i++) {
         test_write_file(test_path("t/b.csv"), bad[i][0], strlen(bad[i][0]));
@@ -316,7 +317,7 @@ TEST(sizes_that_differ_and_limits)
     CHECK_CONTAINS(status.message, "more than the limit of 100 MiB");
     status = (cairn_status)CAIRN_STATUS_INIT;
     CHECK(!cairn_stream_new(items, CAIRN_SPLIT_TEST, &options, &status));
-    CHECK_CONTAINS(status.message, "0 pictures in the test split, expected at least 1");
+    CHECK_CONTAINS(status.message, "0 items in the test split, expected at least 1");
     status = (cairn_status)CAIRN_STATUS_INIT;
     options = options_of("crop(", 1);
     CHECK(!cairn_stream_new(items, CAIRN_SPLIT_TRAIN, &options, &status));

@@ -1,5 +1,5 @@
 /* Which instruction set this process uses. */
-#include "backend/cpu/isa.h"
+#include "base/isa.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
