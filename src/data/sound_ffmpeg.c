@@ -8,9 +8,9 @@
 #include "data/sound.h"
 
 #if CAIRN__HAVE_FFMPEG
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
 #include <string.h>
+
+#include "data/ffmpeg.h"
 
 static const char formats[] = "flac,mp3,aac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aiff";
 static const char decoders[] =
@@ -32,12 +32,13 @@ typedef struct source {
     AVPacket *packet;
     AVFrame *frame;
     int stream;
+    const cairn__ffmpeg *ff;
 } source;
 
 static bool fail(source *s, const char *what, int code)
 {
     char reason[AV_ERROR_MAX_STRING_SIZE] = "";
-    av_strerror(code, reason, sizeof reason);
+    s->ff->av_strerror(code, reason, sizeof reason);
     return cairn__fail(s->status, code == AVERROR(ENOMEM) ? CAIRN_ERR_MEMORY : CAIRN_ERR_FORMAT,
                        "%s: %s: %s", s->name, what, reason);
 }
@@ -86,25 +87,26 @@ static int refuse_file(AVFormatContext *file, AVIOContext **io, const char *url,
 static bool open_file(source *s)
 {
     AVDictionary *options = NULL;
-    unsigned char *window = av_malloc(WINDOW);
-    s->io = window ? avio_alloc_context(window, WINDOW, 0, s, read_bytes, NULL, seek_bytes) : NULL;
-    s->file = s->io ? avformat_alloc_context() : NULL;
+    unsigned char *window = s->ff->av_malloc(WINDOW);
+    if (window)
+        s->io = s->ff->avio_alloc_context(window, WINDOW, 0, s, read_bytes, NULL, seek_bytes);
+    s->file = s->io ? s->ff->avformat_alloc_context() : NULL;
     if (!s->io)
-        av_free(window);
+        s->ff->av_free(window);
     if (!s->file)
         return fail(s, "opening", AVERROR(ENOMEM));
     s->file->pb = s->io;
     s->file->io_open = refuse_file;
-    av_dict_set(&options, "format_whitelist", formats, 0);
-    av_dict_set(&options, "codec_whitelist", decoders, 0);
-    av_dict_set(&options, "protocol_whitelist", "", 0);
+    s->ff->av_dict_set(&options, "format_whitelist", formats, 0);
+    s->ff->av_dict_set(&options, "codec_whitelist", decoders, 0);
+    s->ff->av_dict_set(&options, "protocol_whitelist", "", 0);
     /* Frees s->file when it fails. */
-    int code = avformat_open_input(&s->file, "", NULL, &options);
-    av_dict_free(&options);
+    int code = s->ff->avformat_open_input(&s->file, "", NULL, &options);
+    s->ff->av_dict_free(&options);
     if (code < 0)
         return fail(s, "no sound that can be read (WAV, FLAC, MP3, AAC, Ogg, Matroska, MP4, AIFF)",
                     code);
-    code = avformat_find_stream_info(s->file, NULL);
+    code = s->ff->avformat_find_stream_info(s->file, NULL);
     return code >= 0 || fail(s, "looking for a sound", code);
 }
 
@@ -112,21 +114,22 @@ static bool open_decoder(source *s)
 {
     AVDictionary *options = NULL;
     const AVCodec *codec = NULL;
-    s->stream = av_find_best_stream(s->file, AVMEDIA_TYPE_AUDIO, -1, -1, &codec, 0);
+    s->stream = s->ff->av_find_best_stream(s->file, AVMEDIA_TYPE_AUDIO, -1, -1, &codec, 0);
     if (s->stream < 0)
         return fail(s, "no sound in the file", s->stream);
-    s->decoder = avcodec_alloc_context3(codec);
-    s->packet = av_packet_alloc();
-    s->frame = av_frame_alloc();
+    s->decoder = s->ff->avcodec_alloc_context3(codec);
+    s->packet = s->ff->av_packet_alloc();
+    s->frame = s->ff->av_frame_alloc();
     if (!s->decoder || !s->packet || !s->frame)
         return fail(s, "opening", AVERROR(ENOMEM));
-    int code = avcodec_parameters_to_context(s->decoder, s->file->streams[s->stream]->codecpar);
+    int code = s->ff->avcodec_parameters_to_context(s->decoder,
+                                                    s->file->streams[s->stream]->codecpar);
     s->decoder->thread_count = 1;
     s->decoder->pkt_timebase = s->file->streams[s->stream]->time_base;
-    av_dict_set(&options, "codec_whitelist", decoders, 0);
+    s->ff->av_dict_set(&options, "codec_whitelist", decoders, 0);
     if (code >= 0)
-        code = avcodec_open2(s->decoder, codec, &options);
-    av_dict_free(&options);
+        code = s->ff->avcodec_open2(s->decoder, codec, &options);
+    s->ff->av_dict_free(&options);
     return code >= 0 || fail(s, "opening the decoder", code);
 }
 
@@ -149,7 +152,7 @@ static bool add_samples(source *s)
     cairn_sound *sound = s->sound;
     const AVFrame *f = s->frame;
     int scale = s->options->scale, channels = f->ch_layout.nb_channels;
-    enum AVSampleFormat form = av_get_packed_sample_fmt((enum AVSampleFormat)f->format);
+    enum AVSampleFormat form = s->ff->av_get_packed_sample_fmt((enum AVSampleFormat)f->format);
     const double divisors[] = {cairn__sound_divisor(8, scale), cairn__sound_divisor(16, scale),
                                cairn__sound_divisor(32, scale)};
     if (sound->length == 0) {
@@ -194,13 +197,13 @@ static bool add_samples(source *s)
 static bool take_frames(source *s)
 {
     for (;;) {
-        int code = avcodec_receive_frame(s->decoder, s->frame);
+        int code = s->ff->avcodec_receive_frame(s->decoder, s->frame);
         if (code == AVERROR(EAGAIN) || code == AVERROR_EOF)
             return true;
         if (code < 0)
             return fail(s, "damaged", code);
         bool good = add_samples(s);
-        av_frame_unref(s->frame);
+        s->ff->av_frame_unref(s->frame);
         if (!good)
             return false;
     }
@@ -209,20 +212,20 @@ static bool take_frames(source *s)
 static bool decode_all(source *s)
 {
     for (;;) {
-        int code = av_read_frame(s->file, s->packet);
+        int code = s->ff->av_read_frame(s->file, s->packet);
         if (code == AVERROR_EOF)
             break;
         if (code < 0)
             return fail(s, "damaged", code);
         if (s->packet->stream_index == s->stream)
-            code = avcodec_send_packet(s->decoder, s->packet);
-        av_packet_unref(s->packet);
+            code = s->ff->avcodec_send_packet(s->decoder, s->packet);
+        s->ff->av_packet_unref(s->packet);
         if (code < 0)
             return fail(s, "damaged", code);
         if (!take_frames(s))
             return false;
     }
-    int code = avcodec_send_packet(s->decoder, NULL);
+    int code = s->ff->avcodec_send_packet(s->decoder, NULL);
     if (code < 0)
         return fail(s, "damaged", code);
     return take_frames(s);
@@ -255,20 +258,17 @@ bool cairn__ffmpeg_sound(const void *bytes, size_t size, const char *name,
                 .sound = sound,
                 .status = status};
     sound->length = 0;
+    if (!(s.ff = cairn__ffmpeg_load(name, status)))
+        return false;
     bool good = open_file(&s) && open_decoder(&s) && decode_all(&s) && check_length(&s);
-    av_frame_free(&s.frame);
-    av_packet_free(&s.packet);
-    avcodec_free_context(&s.decoder);
-    avformat_close_input(&s.file);
+    s.ff->av_frame_free(&s.frame);
+    s.ff->av_packet_free(&s.packet);
+    s.ff->avcodec_free_context(&s.decoder);
+    s.ff->avformat_close_input(&s.file);
     if (s.io)
-        av_freep(&s.io->buffer);
-    avio_context_free(&s.io);
+        s.ff->av_freep(&s.io->buffer);
+    s.ff->avio_context_free(&s.io);
     return good;
-}
-
-void cairn__ffmpeg_quiet(void)
-{
-    av_log_set_level(AV_LOG_QUIET);
 }
 
 #else
@@ -281,10 +281,6 @@ bool cairn__ffmpeg_sound(const void *bytes, size_t size, const char *name,
     return cairn__fail(status, CAIRN_ERR_MISSING,
                        "%s: is not WAV, and this build lacks FFmpeg, which reads other sounds",
                        name);
-}
-
-void cairn__ffmpeg_quiet(void)
-{
 }
 
 #endif
