@@ -79,8 +79,8 @@ static inline void cairn__turn(double v, double *cosine, double *sine)
     c = c * z + 1;
     int odd = (quarter == 1) | (quarter == 3); /* no branches: loops become vector code */
     double x = odd ? s : c, y = odd ? c : s;
-    *cosine = (quarter == 1) | (quarter == 2) ? -x : x;
-    *sine = (quarter == 2) | (quarter == 3) ? -y : y;
+    *cosine = ((quarter == 1) | (quarter == 2)) ? -x : x;
+    *sine = ((quarter == 2) | (quarter == 3)) ? -y : y;
 }
 
 /* Two words to two standard normal values (Box and Muller 1958), in double precision and then
