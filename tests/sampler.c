@@ -112,3 +112,13 @@ bool sampler_source(const cairn_node *leaf, double *out, void *data)
     memcpy(out, ((double *const *)data)[atoi(name + 1)], (size_t)count * sizeof *out);
     return true;
 }
+
+int64_t sampler_parameters(const cairn_graph *g)
+{
+    cairn_variable *const *list;
+    int64_t total = 0;
+    for (int i = 0, n = cairn_graph_variables(g, &list); i < n; i++)
+        if (cairn_variable_trainable(list[i]))
+            total += cairn_shape_count(cairn_variable_shape(list[i]));
+    return total;
+}

@@ -18,4 +18,7 @@ bool sampler_source(const cairn_node *leaf, double *out, void *data);
 /* How many samples an op has. */
 int sampler_count(const cairn_op *op);
 
+/* Numbers in the trainable variables of a model's graph. */
+int64_t sampler_parameters(const cairn_graph *g);
+
 #endif

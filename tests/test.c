@@ -49,7 +49,7 @@ const char *test_directory(void)
 {
     if (!directory[0]) {
         const char *base = getenv("TMPDIR");
-        snprintf(directory, sizeof directory, "%s/cairn-test-XXXXXX", base ? base : "/tmp");
+        snprintf(directory, sizeof directory, "%s/cairn-test-XXXXXX", base ? base : P_tmpdir);
         if (!mkdtemp(directory)) {
             perror(directory);
             exit(2);

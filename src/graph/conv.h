@@ -34,6 +34,44 @@ typedef struct cairn__conv {
 /* Of a node of one of the three convolutions. shapes: of its operands. */
 cairn__conv cairn__conv_of(const cairn_node *n, const cairn_shape *shapes);
 
+/* The same of node `id` of a graph. */
+static inline cairn__conv cairn__conv_at(const cairn_graph *g, int32_t id)
+{
+    const cairn_node *n = g->nodes[id];
+    const cairn_shape shapes[2] = {g->nodes[n->input[0]]->shape, g->nodes[n->input[1]]->shape};
+    return cairn__conv_of(n, shapes);
+}
+
+/* Elements of a picture or a window. */
+static inline int64_t cairn__conv_count(const int64_t size[CAIRN__CONV_AXES])
+{
+    return size[0] * size[1] * size[2];
+}
+
+/* Splits `i` into one number for each size, the last running fastest. */
+static inline void cairn__conv_split(int64_t i, const int64_t size[CAIRN__CONV_AXES],
+                                     int64_t at[CAIRN__CONV_AXES])
+{
+    for (int a = CAIRN__CONV_AXES - 1; a >= 0; a--) {
+        at[a] = i % size[a];
+        i /= size[a];
+    }
+}
+
+/* Where in x position `o` of y sees element `k` of the window, or -1 in the padding. */
+static inline int64_t cairn__conv_seen(const cairn__conv *c, const int64_t o[CAIRN__CONV_AXES],
+                                       const int64_t k[CAIRN__CONV_AXES])
+{
+    int64_t at = 0;
+    for (int a = 0; a < CAIRN__CONV_AXES; a++) {
+        int64_t i = o[a] * c->stride[a] + k[a] * c->dilation[a] - c->low[a];
+        if (i < 0 || i >= c->in[a])
+            return -1;
+        at = at * c->in[a] + i;
+    }
+    return at;
+}
+
 /* Positions that a window takes along an axis; 0 where it does not fit once. */
 int64_t cairn__conv_positions(int64_t in, int64_t k, int64_t stride, int64_t dilation, int64_t pad);
 

@@ -8,29 +8,42 @@
 
 enum { VARIABLES = 400 };
 
-static int64_t trainable(int layers)
+static int64_t finish(cairn_graph *g, cairn_tensor y)
 {
-    cairn_graph *g = cairn_graph_new();
-    cairn_resnet_options o = cairn_resnet_defaults(layers, 1000);
-    cairn_variable *const *list;
-    int64_t total = 0;
-    o.imagenet_stem = true;
-    cairn_tensor y =
-        cairn_resnet(cairn_input(g, "x", CAIRN_F32, CAIRN_SHAPE(1, 64, 64, 3)), &o);
     CHECK_OK(cairn_graph_status(g));
     CHECK(cairn_shape_equal(cairn_tensor_shape(y), CAIRN_SHAPE(1, 1000)));
-    for (int i = 0, n = cairn_graph_variables(g, &list); i < n; i++)
-        if (cairn_variable_trainable(list[i]))
-            total += cairn_shape_count(cairn_variable_shape(list[i]));
+    int64_t total = sampler_parameters(g);
     cairn_graph_free(g);
     return total;
 }
 
+static cairn_tensor picture(cairn_graph *g)
+{
+    return cairn_input(g, "x", CAIRN_F32, CAIRN_SHAPE(1, 64, 64, 3));
+}
+
+static int64_t resnet(int layers)
+{
+    cairn_graph *g = cairn_graph_new();
+    cairn_resnet_options o = cairn_resnet_defaults(layers, 1000);
+    o.imagenet_stem = true;
+    return finish(g, cairn_resnet(picture(g), &o));
+}
+
+static int64_t mobilenet(cairn_mobilenet_size size)
+{
+    cairn_graph *g = cairn_graph_new();
+    cairn_mobilenet_options o = cairn_mobilenet_defaults(size, 1000);
+    return finish(g, cairn_mobilenet(picture(g), &o));
+}
+
 TEST(parameters_are_as_many_as_published)
 {
-    CHECK_INT(trainable(18), 11689512);
-    CHECK_INT(trainable(34), 21797672);
-    CHECK_INT(trainable(50), 25557032);
+    CHECK_INT(resnet(18), 11689512);
+    CHECK_INT(resnet(34), 21797672);
+    CHECK_INT(resnet(50), 25557032);
+    CHECK_INT(mobilenet(CAIRN_MOBILENET_SMALL), 2542856);
+    CHECK_INT(mobilenet(CAIRN_MOBILENET_LARGE), 5483032);
 }
 
 TEST(other_depths_are_refused)

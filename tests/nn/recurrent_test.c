@@ -4,7 +4,7 @@
 #include "cairn/compile.h"
 #include "cairn/nn.h"
 #include "compile/plan.h"
-#include "test.h"
+#include "sampler.h"
 
 enum { T = 4, B = 3, INPUTS = 5, H = 6, WANTED = 7, MOST = 1 << 10 };
 
@@ -284,16 +284,6 @@ TEST(gradients_are_not_padded)
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
-static int64_t parameters(const cairn_graph *g)
-{
-    cairn_variable *const *list;
-    int64_t total = 0;
-    for (int i = 0, n = cairn_graph_variables(g, &list); i < n; i++)
-        if (cairn_variable_trainable(list[i]))
-            total += cairn_shape_count(cairn_variable_shape(list[i]));
-    return total;
-}
-
 TEST(language_model_has_as_many_parameters_as_published)
 {
     cairn_graph *g = cairn_graph_new();
@@ -302,7 +292,7 @@ TEST(language_model_has_as_many_parameters_as_published)
     cairn_tensor logits = cairn_recurrent_language_model(tokens, &o);
     CHECK_OK(cairn_graph_status(g));
     CHECK(cairn_shape_equal(cairn_tensor_shape(logits), CAIRN_SHAPE(20, 2, 10004)));
-    CHECK_INT(parameters(g), 4050748);
+    CHECK_INT(sampler_parameters(g), 4050748);
     cairn_graph_free(g);
 }
 
@@ -319,7 +309,7 @@ TEST(layers_stack)
     CHECK(cairn_shape_equal(cairn_tensor_shape(y), CAIRN_SHAPE(2, 3, 7)));
     CHECK(cairn_shape_equal(cairn_tensor_shape(last[1]), CAIRN_SHAPE(1, 3, 7)));
     /* input [5 | 7, 21], weight [8, 21] with the recurrent bias, bias [21] */
-    CHECK_INT(parameters(g), 21 * (5 + 8 + 1) + 21 * (7 + 8 + 1));
+    CHECK_INT(sampler_parameters(g), 21 * (5 + 8 + 1) + 21 * (7 + 8 + 1));
     cairn_graph_free(g);
 }
 

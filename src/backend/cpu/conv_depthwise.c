@@ -22,47 +22,12 @@ typedef struct depthwise_state {
     int64_t taps, rows, block; /* rows: positions of the result, or of dy; in each chunk */
 } depthwise_state;
 
-static int64_t product_of(const int64_t size[AXES])
-{
-    return size[0] * size[1] * size[2];
-}
-
-static void split(int64_t i, const int64_t size[AXES], int64_t at[AXES])
-{
-    for (int a = AXES - 1; a >= 0; a--) {
-        at[a] = i % size[a];
-        i /= size[a];
-    }
-}
-
-static cairn__conv geometry(const cairn__cpu_context *c, const cairn__step *step)
-{
-    const cairn_graph *g = c->plan->lowered;
-    const cairn_node *n = g->nodes[step->node];
-    const cairn_shape shapes[2] = {g->nodes[n->input[0]]->shape, g->nodes[n->input[1]]->shape};
-    return cairn__conv_of(n, shapes);
-}
-
 static const char *declines(const cairn__cpu_context *c, const cairn__step *step)
 {
-    const cairn__conv v = geometry(c, step);
+    const cairn__conv v = cairn__conv_at(c->plan->lowered, step->node);
     if (v.groups != v.C || v.groups != v.O || v.C == 1)
         return "not one group a channel";
-    return product_of(v.k) > MOST_TAPS ? "a window of more than 1024" : NULL;
-}
-
-/* Where position `i` of the output sees element `k` of the window, in pictures of the input; -1:
- * outside. */
-static int64_t seen(const cairn__conv *c, const int64_t i[AXES], const int64_t k[AXES])
-{
-    int64_t at = 0;
-    for (int a = 0; a < AXES; a++) {
-        const int64_t p = i[a] * c->stride[a] + k[a] * c->dilation[a] - c->low[a];
-        if (p < 0 || p >= c->in[a])
-            return -1;
-        at = at * c->in[a] + p;
-    }
-    return at;
+    return cairn__conv_count(v.k) > MOST_TAPS ? "a window of more than 1024" : NULL;
 }
 
 /* The other way: the position of the output that sees position `i` of the input by element `k`. */
@@ -83,16 +48,16 @@ static void run(const cairn__task *task, int64_t chunk, void *scratch)
     const depthwise_state *s = task->state;
     const cairn__conv *c = &s->c;
     const int64_t *result = s->input ? c->in : c->out, *size = s->input ? c->out : c->in;
-    const int64_t positions = product_of(result), area = product_of(size);
+    const int64_t positions = cairn__conv_count(result), area = cairn__conv_count(size);
     const int64_t first = chunk * s->block, last = CAIRN__MIN(first + s->block, s->rows);
     const float **x = scratch, **w = x + s->taps;
     for (int64_t row = first; row < last; row++) {
         const float *picture = s->from + row / positions * area * c->C;
         int64_t i[AXES], k[AXES], n = 0;
-        split(row % positions, result, i);
+        cairn__conv_split(row % positions, result, i);
         for (int64_t t = 0; t < s->taps; t++) {
-            split(t, c->k, k);
-            const int64_t at = s->input ? seen_by(c, i, k) : seen(c, i, k);
+            cairn__conv_split(t, c->k, k);
+            const int64_t at = s->input ? seen_by(c, i, k) : cairn__conv_seen(c, i, k);
             if (at < 0)
                 continue;
             x[n] = picture + at * c->C;
@@ -110,13 +75,13 @@ static depthwise_state *new_state(const cairn__cpu_context *c, const cairn__step
         return NULL;
     s->k = cairn__depthwise_at(c->level);
     s->columns = cairn__columns_at(c->level);
-    s->c = geometry(c, step);
+    s->c = cairn__conv_at(c->plan->lowered, step->node);
     s->input = c->plan->lowered->nodes[step->node]->op == &cairn__op_conv_input_gradient;
     s->from = cairn__cpu_address(c, step->input[0]);
     s->other = cairn__cpu_address(c, step->input[1]);
     s->to = cairn__cpu_address(c, step->output);
-    s->taps = product_of(s->c.k);
-    s->rows = s->c.N * product_of(s->input ? s->c.in : s->c.out);
+    s->taps = cairn__conv_count(s->c.k);
+    s->rows = s->c.N * cairn__conv_count(s->input ? s->c.in : s->c.out);
     task->state = s;
     task->release = cairn__free;
     task->cost = 0.2 * step->flops + 0.1 * step->bytes;
@@ -147,17 +112,17 @@ static void run_weight(const cairn__task *task, int64_t chunk, void *scratch)
 {
     const depthwise_state *s = task->state;
     const cairn__conv *c = &s->c;
-    const int64_t positions = product_of(c->out), area = product_of(c->in);
+    const int64_t positions = cairn__conv_count(c->out), area = cairn__conv_count(c->in);
     const int64_t first = chunk * s->block, last = CAIRN__MIN(first + s->block, s->rows);
     float *sum = s->parts + chunk * s->taps * c->C;
     (void)scratch;
     memset(sum, 0, (size_t)(s->taps * c->C) * sizeof *sum);
     for (int64_t row = first; row < last; row++) {
         int64_t i[AXES], k[AXES];
-        split(row % positions, c->out, i);
+        cairn__conv_split(row % positions, c->out, i);
         for (int64_t t = 0; t < s->taps; t++) {
-            split(t, c->k, k);
-            const int64_t at = seen(c, i, k);
+            cairn__conv_split(t, c->k, k);
+            const int64_t at = cairn__conv_seen(c, i, k);
             if (at >= 0)
                 s->k->accumulate(sum + t * c->C, s->from + (row / positions * area + at) * c->C,
                                  s->other + row * c->C, c->C);

@@ -37,19 +37,6 @@ typedef struct patches_state {
     size_t out, gemm; /* offsets in scratch */
 } patches_state;
 
-static int64_t product_of(const int64_t size[AXES])
-{
-    return size[0] * size[1] * size[2];
-}
-
-static void split(int64_t i, const int64_t size[AXES], int64_t at[AXES])
-{
-    for (int a = AXES - 1; a >= 0; a--) {
-        at[a] = i % size[a];
-        i /= size[a];
-    }
-}
-
 static int64_t floor_mod(int64_t a, int64_t b)
 {
     return (a % b + b) % b;
@@ -62,7 +49,7 @@ static void gather(const row_class *r, const float *from, const int64_t size[AXE
                    int64_t channels, int64_t n, const int64_t j[AXES], int64_t first, int64_t count,
                    int64_t tap0, int64_t taps, float *to)
 {
-    const float *image = from + n * product_of(size) * channels + first;
+    const float *image = from + n * cairn__conv_count(size) * channels + first;
     for (int64_t t = tap0; t < tap0 + taps; t++, to += count) {
         int64_t at = 0;
         bool inside = true;
@@ -89,10 +76,10 @@ static void list_taps(patches_state *s, row_class *r)
 {
     const cairn__conv *c = &s->c;
     r->taps = 0;
-    for (int64_t e = 0, window = product_of(c->k); e < window; e++) {
+    for (int64_t e = 0, window = cairn__conv_count(c->k); e < window; e++) {
         int64_t k[AXES], shift[AXES];
         bool member = true;
-        split(e, c->k, k);
+        cairn__conv_split(e, c->k, k);
         for (int a = 0; a < AXES; a++) {
             const int64_t offset = r->start[a] + c->low[a] - k[a] * c->dilation[a];
             shift[a] = s->input ? (offset - floor_mod(offset, c->stride[a])) / c->stride[a]
@@ -118,7 +105,7 @@ static int64_t block_of(int64_t rows, int64_t depth)
 static bool make_class(patches_state *s, row_class *r, int index, cairn_status *status)
 {
     const cairn__conv *c = &s->c;
-    const size_t window = (size_t)product_of(c->k);
+    const size_t window = (size_t)cairn__conv_count(c->k);
     int64_t rest = index;
     r->shift = cairn__alloc(window, sizeof *r->shift, status);
     r->element = cairn__alloc(window, sizeof *r->element, status);
@@ -133,7 +120,7 @@ static bool make_class(patches_state *s, row_class *r, int index, cairn_status *
             CAIRN__MAX((s->result[a] - r->start[a] + r->step[a] - 1) / r->step[a], (int64_t)0);
     }
     list_taps(s, r);
-    r->rows = c->N * product_of(r->count);
+    r->rows = c->N * cairn__conv_count(r->count);
     r->block = block_of(r->rows, r->taps * s->channels / c->groups);
     r->chunks = r->block ? (r->rows + r->block - 1) / r->block : 0;
     return true;
@@ -144,10 +131,10 @@ static bool make_class(patches_state *s, row_class *r, int index, cairn_status *
 static void copy_rows(const patches_state *s, const row_class *r, int64_t first, int64_t rows,
                       const float *from)
 {
-    const int64_t positions = product_of(r->count), columns = s->columns;
+    const int64_t positions = cairn__conv_count(r->count), columns = s->columns;
     for (int64_t i = 0; i < rows; i++, from += columns) {
         int64_t j[AXES], at = (first + i) / positions;
-        split((first + i) % positions, r->count, j);
+        cairn__conv_split((first + i) % positions, r->count, j);
         for (int a = 0; a < AXES; a++)
             at = at * s->result[a] + r->start[a] + j[a] * r->step[a];
         memcpy(s->to + at * columns, from, (size_t)columns * sizeof *from);
@@ -158,13 +145,13 @@ static void run_class(const patches_state *s, const row_class *r, int64_t chunk,
 {
     const int64_t groups = s->c.groups, inner = s->channels / groups, outer = s->columns / groups;
     const int64_t first = chunk * r->block, rows = CAIRN__MIN(r->block, r->rows - first);
-    const int64_t positions = product_of(r->count), depth = r->taps * inner;
+    const int64_t positions = cairn__conv_count(r->count), depth = r->taps * inner;
     float *patches = (float *)(void *)scratch;
     float *out = s->input ? (float *)(void *)(scratch + s->out) : s->to + first * s->columns;
     for (int64_t group = 0; group < groups; group++) {
         for (int64_t i = 0; i < rows; i++) {
             int64_t j[AXES];
-            split((first + i) % positions, r->count, j);
+            cairn__conv_split((first + i) % positions, r->count, j);
             gather(r, s->from, s->size, s->channels, (first + i) / positions, j, group * inner,
                    inner, 0, r->taps, patches + i * depth);
         }
@@ -221,18 +208,10 @@ static void release(void *state)
     cairn__free(s);
 }
 
-static cairn__conv geometry(const cairn__cpu_context *c, const cairn__step *step)
-{
-    const cairn_graph *g = c->plan->lowered;
-    const cairn_node *n = g->nodes[step->node];
-    const cairn_shape shapes[2] = {g->nodes[n->input[0]]->shape, g->nodes[n->input[1]]->shape};
-    return cairn__conv_of(n, shapes);
-}
-
 static const char *declines(const cairn__cpu_context *c, const cairn__step *step)
 {
-    const cairn__conv conv = geometry(c, step);
-    return product_of(conv.stride) > 4096 ? "more than 4096 remainders of the stride" : NULL;
+    const cairn__conv conv = cairn__conv_at(c->plan->lowered, step->node);
+    return cairn__conv_count(conv.stride) > 4096 ? "more than 4096 remainders of the stride" : NULL;
 }
 
 static size_t rounded(size_t bytes)
@@ -260,7 +239,7 @@ static size_t reserve(patches_state *s)
 static bool make_classes(patches_state *s, cairn__task *task, cairn_status *status)
 {
     int64_t weights = 0;
-    s->n_classes = s->input ? (int)product_of(s->c.stride) : 1;
+    s->n_classes = s->input ? (int)cairn__conv_count(s->c.stride) : 1;
     s->classes = cairn__alloc((size_t)s->n_classes, sizeof *s->classes, status);
     if (!s->classes)
         return false;
@@ -283,7 +262,7 @@ static bool prepare(const cairn__cpu_context *c, const cairn__step *step, cairn_
     if (!s)
         return false;
     s->k = cairn__gemm_at(c->level);
-    s->c = geometry(c, step);
+    s->c = cairn__conv_at(c->plan->lowered, step->node);
     s->input = c->plan->lowered->nodes[step->node]->op == &cairn__op_conv_input_gradient;
     memcpy(s->size, s->input ? s->c.out : s->c.in, sizeof s->size);
     memcpy(s->result, s->input ? s->c.in : s->c.out, sizeof s->result);
@@ -345,7 +324,7 @@ static void run_weight(const cairn__task *task, int64_t chunk, void *scratch)
     const int64_t tap = chunk / s->channel_blocks % s->tap_blocks * s->taps;
     const int64_t group = chunk / s->channel_blocks / s->tap_blocks % c->groups;
     const int64_t piece = chunk / s->channel_blocks / s->tap_blocks / c->groups;
-    const int64_t channel = block * s->channels, positions = product_of(c->out);
+    const int64_t channel = block * s->channels, positions = cairn__conv_count(c->out);
     const int64_t taps = CAIRN__MIN(s->taps, s->r.taps - tap);
     const int64_t channels = CAIRN__MIN(s->channels, inner - channel), high = taps * channels;
     const int64_t end = s->r.rows * (piece + 1) / s->pieces;
@@ -357,7 +336,7 @@ static void run_weight(const cairn__task *task, int64_t chunk, void *scratch)
         const int64_t rows = CAIRN__MIN((int64_t)BLOCK, end - row);
         for (int64_t i = 0; i < rows; i++) {
             int64_t j[AXES];
-            split((row + i) % positions, c->out, j);
+            cairn__conv_split((row + i) % positions, c->out, j);
             gather(&s->r, s->x, c->in, c->C, (row + i) / positions, j, group * inner + channel,
                    channels, tap, taps, patches + i * high);
         }
@@ -417,7 +396,7 @@ static bool prepare_weight(const cairn__cpu_context *c, const cairn__step *step,
     task->release = release_weight;
     s->k = cairn__gemm_at(c->level);
     s->columns = cairn__columns_at(c->level);
-    s->c = geometry(c, step);
+    s->c = cairn__conv_at(c->plan->lowered, step->node);
     s->x = cairn__cpu_address(c, step->input[0]);
     s->dy = cairn__cpu_address(c, step->input[1]);
     s->to = cairn__cpu_address(c, step->output);

@@ -44,14 +44,6 @@ typedef struct winograd_state {
     size_t m, room;             /* offsets in scratch of M and of what products need */
 } winograd_state;
 
-static cairn__conv geometry(const cairn__cpu_context *c, const cairn__step *step)
-{
-    const cairn_graph *g = c->plan->lowered;
-    const cairn_node *n = g->nodes[step->node];
-    const cairn_shape shapes[2] = {g->nodes[n->input[0]]->shape, g->nodes[n->input[1]]->shape};
-    return cairn__conv_of(n, shapes);
-}
-
 static int64_t up(int64_t n, int64_t unit)
 {
     return (n + unit - 1) / unit * unit;
@@ -59,7 +51,7 @@ static int64_t up(int64_t n, int64_t unit)
 
 static const char *declines(const cairn__cpu_context *c, const cairn__step *step)
 {
-    const cairn__conv v = geometry(c, step);
+    const cairn__conv v = cairn__conv_at(c->plan->lowered, step->node);
     const bool input =
         c->plan->lowered->nodes[step->node]->op == &cairn__op_conv_input_gradient;
     if (v.k[0] != 1 || v.k[1] != 3 || v.k[2] != 3 || v.in[0] != 1 || v.out[0] != 1 || v.low[0])
@@ -192,7 +184,7 @@ static int64_t blocks_of(const winograd_state *s)
 static winograd_state *new_state(const cairn__cpu_context *c, const cairn__step *step,
                                  cairn__task *task, bool input)
 {
-    const cairn__conv v = geometry(c, step);
+    const cairn__conv v = cairn__conv_at(c->plan->lowered, step->node);
     winograd_state *s = cairn__alloc(1, sizeof *s, c->status);
     if (!s)
         return NULL;

@@ -269,33 +269,6 @@ static void weight_gradient(const cairn_node *n, cairn_tensor y, cairn_tensor dy
 
 /* ---- the definition -------------------------------------------------------------------------- */
 
-/* Splits `i` into one number for each size, the last running fastest. */
-static void split(int64_t i, const int64_t size[AXES], int64_t at[AXES])
-{
-    for (int a = AXES - 1; a >= 0; a--) {
-        at[a] = i % size[a];
-        i /= size[a];
-    }
-}
-
-static int64_t product_of(const int64_t size[AXES])
-{
-    return size[0] * size[1] * size[2];
-}
-
-/* Where in x position `o` sees its window's element `k`, or -1 in the padding. */
-static int64_t seen(const cairn__conv *c, const int64_t o[AXES], const int64_t k[AXES])
-{
-    int64_t at = 0;
-    for (int a = 0; a < AXES; a++) {
-        int64_t i = o[a] * c->stride[a] + k[a] * c->dilation[a] - c->low[a];
-        if (i < 0 || i >= c->in[a])
-            return -1;
-        at = at * c->in[a] + i;
-    }
-    return at;
-}
-
 /* One output position and window element: all pairs of channels. The result is whichever of the
  * three is written, the others are read. */
 static void pairs(const cairn_node *n, const cairn__conv *c, const double *x, const double *w,
@@ -319,14 +292,15 @@ static void reference(const cairn_node *n, const cairn_shape *shapes, const doub
 {
     const cairn__conv c = cairn__conv_of(n, shapes);
     const bool forward = is_forward(n), input = is_input(n);
-    const int64_t positions = product_of(c.out), window = product_of(c.k), area = product_of(c.in);
+    const int64_t positions = cairn__conv_count(c.out), area = cairn__conv_count(c.in);
+    const int64_t window = cairn__conv_count(c.k);
     memset(out, 0, (size_t)cairn_shape_count(n->shape) * sizeof *out);
     for (int64_t row = 0; row < c.N * positions; row++)
         for (int64_t e = 0; e < window; e++) {
             int64_t o[AXES], k[AXES];
-            split(row % positions, c.out, o);
-            split(e, c.k, k);
-            int64_t at = seen(&c, o, k);
+            cairn__conv_split(row % positions, c.out, o);
+            cairn__conv_split(e, c.k, k);
+            int64_t at = cairn__conv_seen(&c, o, k);
             if (at < 0)
                 continue;
             const int64_t of_x = (row / positions * area + at) * c.C, of_y = row * c.O;
@@ -344,8 +318,9 @@ static double flops(const cairn_graph *g, const cairn_node *n)
 {
     const cairn_shape shapes[2] = {g->nodes[n->input[0]]->shape, g->nodes[n->input[1]]->shape};
     const cairn__conv c = cairn__conv_of(n, shapes);
-    return 2.0 * (double)c.N * (double)product_of(c.out) * (double)product_of(c.k) * (double)c.C *
-           (double)c.O / (double)c.groups;
+    const int64_t pairs_of_positions = cairn__conv_count(c.out) * cairn__conv_count(c.k);
+    return 2.0 * (double)c.N * (double)pairs_of_positions * (double)c.C * (double)c.O /
+           (double)c.groups;
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */

@@ -116,20 +116,23 @@ INLINE vec element(const float *at, int64_t c, int64_t count)
     return at ? load(at + c, count) : (vec){0};
 }
 
-static void input(const cairn__winograd_tile *tile, float *to, int64_t step)
+/* A tile of n x n elements to IN x IN: `line` down the columns and then along the rows. Inlined
+ * with a constant n, so that loops unroll and `line` is no call. */
+INLINE void transform(const cairn__winograd_tile *tile, int n, void line(const vec *, vec *),
+                      float *to, int64_t step)
 {
     const float *at[IN * IN];
-    find(tile, IN, at);
+    find(tile, n, at);
     for (int64_t c = 0; c < tile->C; c += LANES) {
         const int64_t count = MIN(tile->C - c, LANES);
         vec half[IN][IN];
         UNROLL
-        for (int j = 0; j < IN; j++) {
+        for (int j = 0; j < n; j++) {
             vec d[IN], t[IN];
             UNROLL
-            for (int i = 0; i < IN; i++)
-                d[i] = element(at[i * IN + j], c, count);
-            input_line(d, t);
+            for (int i = 0; i < n; i++)
+                d[i] = element(at[i * n + j], c, count);
+            line(d, t);
             UNROLL
             for (int i = 0; i < IN; i++)
                 half[i][j] = t[i];
@@ -137,7 +140,7 @@ static void input(const cairn__winograd_tile *tile, float *to, int64_t step)
         UNROLL
         for (int i = 0; i < IN; i++) {
             vec t[IN];
-            input_line(half[i], t);
+            line(half[i], t);
             UNROLL
             for (int j = 0; j < IN; j++)
                 vec_store(to + (i * IN + j) * step + c, t[j]);
@@ -145,33 +148,14 @@ static void input(const cairn__winograd_tile *tile, float *to, int64_t step)
     }
 }
 
+static void input(const cairn__winograd_tile *tile, float *to, int64_t step)
+{
+    transform(tile, IN, input_line, to, step);
+}
+
 static void spread(const cairn__winograd_tile *tile, float *to, int64_t step)
 {
-    const float *at[OUT * OUT];
-    find(tile, OUT, at);
-    for (int64_t c = 0; c < tile->C; c += LANES) {
-        const int64_t count = MIN(tile->C - c, LANES);
-        vec half[IN][OUT];
-        UNROLL
-        for (int j = 0; j < OUT; j++) {
-            vec d[OUT], t[IN];
-            UNROLL
-            for (int i = 0; i < OUT; i++)
-                d[i] = element(at[i * OUT + j], c, count);
-            spread_line(d, t);
-            UNROLL
-            for (int i = 0; i < IN; i++)
-                half[i][j] = t[i];
-        }
-        UNROLL
-        for (int i = 0; i < IN; i++) {
-            vec t[IN];
-            spread_line(half[i], t);
-            UNROLL
-            for (int j = 0; j < IN; j++)
-                vec_store(to + (i * IN + j) * step + c, t[j]);
-        }
-    }
+    transform(tile, OUT, spread_line, to, step);
 }
 
 static void output(const float *from, int64_t step, const cairn__winograd_tile *tile,
