@@ -1,8 +1,9 @@
 /* Depthwise convolution: as many groups as channels in and out, any window, stride and dilation.
  *
  * A chunk is some positions of the result. For each, the taps that lie inside are listed and then
- * summed for all channels. The gradient for the weight is summed over pieces of the positions,
- * fixed by the shape, which are added in order at the end. */
+ * summed for all channels; neighbours whose taps all lie inside share a list. The gradient for the
+ * weight is summed over pieces of the positions, fixed by the shape, which are added in order at
+ * the end. */
 #include <string.h>
 
 #include "backend/cpu/columns.h"
@@ -20,6 +21,9 @@ typedef struct depthwise_state {
     const float *from, *other; /* x or dy; the weight, or dy */
     float *to, *parts;
     int64_t taps, rows, block; /* rows: positions of the result, or of dy; in each chunk */
+    int64_t *seen[AXES];       /* [position of the result][element]: the position read, or -1 */
+    int64_t inside, outside;   /* along the last axis: those between see all their elements, */
+    int64_t step;              /* and the next one sees them this far on; 0: no neighbours */
 } depthwise_state;
 
 static const char *declines(const cairn__cpu_context *c, const cairn__step *step)
@@ -30,17 +34,72 @@ static const char *declines(const cairn__cpu_context *c, const cairn__step *step
     return cairn__conv_count(v.k) > MOST_TAPS ? "a window of more than 1024" : NULL;
 }
 
-/* The other way: the position of the output that sees position `i` of the input by element `k`. */
-static int64_t seen_by(const cairn__conv *c, const int64_t i[AXES], const int64_t k[AXES])
+/* Along one axis: the position that result `i` reads by element `k`, or -1. */
+static int64_t seen_along(const cairn__conv *c, int axis, bool input, int64_t i, int64_t k)
 {
-    int64_t at = 0;
-    for (int a = 0; a < AXES; a++) {
-        const int64_t p = i[a] - k[a] * c->dilation[a] + c->low[a];
-        if (p < 0 || p % c->stride[a] || p / c->stride[a] >= c->out[a])
-            return -1;
-        at = at * c->out[a] + p / c->stride[a];
+    const int64_t stride = c->stride[axis];
+    if (!input) {
+        const int64_t p = i * stride + k * c->dilation[axis] - c->low[axis];
+        return p >= 0 && p < c->in[axis] ? p : -1;
     }
-    return at;
+    /* The position of dy whose window's element k is i. */
+    const int64_t p = i - k * c->dilation[axis] + c->low[axis];
+    return p >= 0 && p % stride == 0 && p / stride < c->out[axis] ? p / stride : -1;
+}
+
+static bool fill_tables(depthwise_state *s, cairn_status *status)
+{
+    const int64_t *result = s->input ? s->c.in : s->c.out;
+    for (int a = 0; a < AXES; a++) {
+        const int64_t k = s->c.k[a];
+        s->seen[a] = cairn__alloc((size_t)(result[a] * k), sizeof *s->seen[a], status);
+        if (!s->seen[a])
+            return false;
+        for (int64_t i = 0; i < result[a] * k; i++)
+            s->seen[a][i] = seen_along(&s->c, a, s->input, i / k, i % k);
+    }
+    return true;
+}
+
+/* The longest run of positions along the last axis that see all elements of their windows. */
+static void find_inside(depthwise_state *s)
+{
+    const int64_t last = s->input ? s->c.in[AXES - 1] : s->c.out[AXES - 1], k = s->c.k[AXES - 1];
+    const int64_t stride = s->c.stride[AXES - 1];
+    if (s->input && stride != 1)
+        return;
+    s->step = (s->input ? 1 : stride) * s->c.C;
+    for (int64_t i = 0, begin = 0; i < last; i++) {
+        for (int64_t e = 0; e < k; e++)
+            if (s->seen[AXES - 1][i * k + e] < 0)
+                begin = i + 1;
+        if (i + 1 - begin > s->outside - s->inside) {
+            s->inside = begin;
+            s->outside = i + 1;
+        }
+    }
+}
+
+/* The taps of the position at i[], of a picture of the given size, with their rows of `weight`: how
+ * many. */
+static int64_t list_taps(const depthwise_state *s, const float *picture, const int64_t i[AXES],
+                         const int64_t size[AXES], const float *weight, const float **x,
+                         const float **w)
+{
+    const int64_t *k = s->c.k, C = s->c.C;
+    int64_t n = 0;
+    for (int64_t a = 0; a < k[0]; a++)
+        for (int64_t b = 0; b < k[1]; b++) {
+            const int64_t p = s->seen[0][i[0] * k[0] + a], q = s->seen[1][i[1] * k[1] + b];
+            for (int64_t c = 0; c < k[2]; c++, weight += C) {
+                const int64_t r = s->seen[2][i[2] * k[2] + c];
+                if (p < 0 || q < 0 || r < 0)
+                    continue;
+                x[n] = picture + ((p * size[1] + q) * size[2] + r) * C;
+                w[n++] = weight;
+            }
+        }
+    return n;
 }
 
 static void run(const cairn__task *task, int64_t chunk, void *scratch)
@@ -51,20 +110,23 @@ static void run(const cairn__task *task, int64_t chunk, void *scratch)
     const int64_t positions = cairn__conv_count(result), area = cairn__conv_count(size);
     const int64_t first = chunk * s->block, last = CAIRN__MIN(first + s->block, s->rows);
     const float **x = scratch, **w = x + s->taps;
-    for (int64_t row = first; row < last; row++) {
+    for (int64_t row = first, count; row < last; row += count) {
         const float *picture = s->from + row / positions * area * c->C;
-        int64_t i[AXES], k[AXES], n = 0;
+        int64_t i[AXES];
         cairn__conv_split(row % positions, result, i);
-        for (int64_t t = 0; t < s->taps; t++) {
-            cairn__conv_split(t, c->k, k);
-            const int64_t at = s->input ? seen_by(c, i, k) : cairn__conv_seen(c, i, k);
-            if (at < 0)
-                continue;
-            x[n] = picture + at * c->C;
-            w[n++] = s->other + t * c->C;
-        }
-        s->k->gather(s->to + row * c->C, x, w, n, c->C);
+        const int64_t taps = list_taps(s, picture, i, size, s->other, x, w);
+        const int64_t at = i[AXES - 1];
+        count = at < s->inside || at >= s->outside ? 1 : CAIRN__MIN(s->outside - at, last - row);
+        s->k->gather(s->to + row * c->C, x, w, taps, c->C, count, s->step);
     }
+}
+
+static void release(void *state)
+{
+    depthwise_state *s = state;
+    for (int a = 0; a < AXES; a++)
+        cairn__free(s->seen[a]);
+    cairn__free(s);
 }
 
 static depthwise_state *new_state(const cairn__cpu_context *c, const cairn__step *step,
@@ -83,8 +145,11 @@ static depthwise_state *new_state(const cairn__cpu_context *c, const cairn__step
     s->taps = cairn__conv_count(s->c.k);
     s->rows = s->c.N * cairn__conv_count(s->input ? s->c.in : s->c.out);
     task->state = s;
-    task->release = cairn__free;
+    task->release = release;
     task->cost = 0.2 * step->flops + 0.1 * step->bytes;
+    if (!fill_tables(s, c->status))
+        return NULL;
+    find_inside(s);
     return s;
 }
 
@@ -115,18 +180,15 @@ static void run_weight(const cairn__task *task, int64_t chunk, void *scratch)
     const int64_t positions = cairn__conv_count(c->out), area = cairn__conv_count(c->in);
     const int64_t first = chunk * s->block, last = CAIRN__MIN(first + s->block, s->rows);
     float *sum = s->parts + chunk * s->taps * c->C;
-    (void)scratch;
+    const float **x = scratch, **w = x + s->taps;
     memset(sum, 0, (size_t)(s->taps * c->C) * sizeof *sum);
     for (int64_t row = first; row < last; row++) {
-        int64_t i[AXES], k[AXES];
+        int64_t i[AXES];
         cairn__conv_split(row % positions, c->out, i);
-        for (int64_t t = 0; t < s->taps; t++) {
-            cairn__conv_split(t, c->k, k);
-            const int64_t at = cairn__conv_seen(c, i, k);
-            if (at >= 0)
-                s->k->accumulate(sum + t * c->C, s->from + (row / positions * area + at) * c->C,
-                                 s->other + row * c->C, c->C);
-        }
+        const float *picture = s->from + row / positions * area * c->C;
+        const int64_t n = list_taps(s, picture, i, c->in, sum, x, w);
+        for (int64_t t = 0; t < n; t++)
+            s->k->accumulate(sum + (w[t] - sum), x[t], s->other + row * c->C, c->C);
     }
 }
 
@@ -154,6 +216,7 @@ static bool prepare_weight(const cairn__cpu_context *c, const cairn__step *step,
     s->block = CAIRN__MAX(s->block, (int64_t)1);
     task->chunks = (s->rows + s->block - 1) / s->block;
     task->run = run_weight;
+    task->scratch = 2 * (size_t)s->taps * sizeof(float *);
     task->shared = (size_t)(task->chunks * s->taps * s->c.C) * sizeof(float);
     task->share = share;
     c->after->state = s;

@@ -7,9 +7,10 @@
 #include "backend/cpu/isa.h"
 
 typedef struct cairn__depthwise {
-    /* out[c] = sum over t of x[t][c] w[t][c], in the order of t. */
-    void (*gather)(float *out, const float *const *x, const float *const *w, int64_t taps,
-                   int64_t C);
+    /* out[p C + c] = sum over t of x[t][p step + c] w[t][c], in the order of t, for p in
+     * 0 .. positions-1. x[] is moved on by `positions` steps. */
+    void (*gather)(float *out, const float **x, const float *const *w, int64_t taps, int64_t C,
+                   int64_t positions, int64_t step);
 
     /* sum[c] += x[c] y[c] */
     void (*accumulate)(float *sum, const float *x, const float *y, int64_t C);

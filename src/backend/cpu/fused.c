@@ -6,7 +6,11 @@
  *                              their instruction, since a later one may take the register
  *
  * A tile is TILE elements, or as many whole rows as fit. With one row in a tile a value for each
- * row is a plain number; with several it is spread over a wide register before use. */
+ * row is a plain number; with several it is spread over a wide register before use.
+ *
+ * An operand that repeats itself (a bias, the scale of a norm) needs no staging for each tile: a
+ * tile is a multiple of its period, so that one copy serves all tiles of a run; or a long period
+ * is a multiple of tiles, and the operand is read where it is. */
 #include "backend/cpu/fused_program.h"
 
 #include <string.h>
@@ -18,12 +22,14 @@ typedef struct staged {
     const cairn__access *access;
     const void *base;
     int result; /* wide register */
+    bool once;  /* the same for every tile of a run but the last, which may be shorter */
 } staged;
 
 struct cairn__cpu_fused {
     const cairn__vectormath *k;
     int64_t rows, row; /* row 0: no rows */
     int64_t tile_units, tile;
+    int64_t period; /* of an operand longer than a tile, which tiles may not cross; or 0 */
     int wide, narrow;
     instruction *instruction;
     staged *staged;
@@ -93,7 +99,39 @@ static operand resolve(const cairn__fused *plan, const cairn__operand *o,
     if (staged_in[o->index] >= 0)
         return (operand){.from = a->kind == CAIRN__ROW ? FROM_NARROW : FROM_WIDE,
                          .index = staged_in[o->index]};
+    if (a->kind == CAIRN__STRIDED)
+        return (operand){.from = FROM_PERIOD, .base = (const float *)base + a->offset};
     return (operand){.from = a->kind == CAIRN__ROW ? FROM_ROWS : FROM_MEMORY, .base = base};
+}
+
+/* The period of an operand that repeats its innermost elements, all of them side by side, or 0. */
+static int64_t period_of(const cairn__access *a)
+{
+    return a->kind == CAIRN__STRIDED && a->rank == 2 && a->stride[0] == 0 && a->stride[1] == 1
+               ? a->size[1]
+               : 0;
+}
+
+/* Tiles that suit operands which repeat themselves: of the first such operand. */
+static void choose_tile(cairn__cpu_fused *f, const cairn__fused *plan)
+{
+    f->tile_units = plan->row ? CAIRN__MAX(TILE / plan->row, (int64_t)1) : TILE;
+    for (int i = 0; i < plan->accesses; i++) {
+        const int64_t period = period_of(&plan->access[i]);
+        if (period && !plan->row && period <= TILE) {
+            f->tile_units = TILE / period * period;
+            break;
+        }
+        if (period > TILE && (!plan->row || plan->row == period)) {
+            f->period = period;
+            /* Equal parts: a last short one would cost as many calls. */
+            const int64_t parts = (period + TILE - 1) / TILE;
+            if (!plan->row)
+                f->tile_units = ((period + parts - 1) / parts + ALIGN - 1) / ALIGN * ALIGN;
+            break;
+        }
+    }
+    f->tile = plan->row ? f->tile_units * plan->row : f->tile_units;
 }
 
 /* Registers for operands that cannot be read where they are. */
@@ -106,8 +144,12 @@ static void stage(cairn__cpu_fused *f, const cairn__fused *plan, int *staged_in,
         if (a->kind == CAIRN__SINGLE ||
             (a->dtype == CAIRN_F32 && (a->kind == CAIRN__FULL || a->kind == CAIRN__ROW)))
             continue;
+        const int64_t period = period_of(a);
+        if (a->dtype == CAIRN_F32 && period && period == f->period)
+            continue;
         staged_in[i] = a->kind == CAIRN__ROW ? f->narrow++ : f->wide++;
-        f->staged[f->n_staged++] = (staged){a, address(context, a->value), staged_in[i]};
+        f->staged[f->n_staged++] = (staged){a, address(context, a->value), staged_in[i],
+                                            period && !f->period && f->tile % period == 0};
     }
 }
 
@@ -169,8 +211,7 @@ cairn__cpu_fused *cairn__cpu_fused_new(const cairn__fused *plan, cairn__isa_leve
         f->k = cairn__vectormath_at(level);
         f->rows = plan->rows;
         f->row = plan->row;
-        f->tile_units = plan->row ? CAIRN__MAX(TILE / plan->row, (int64_t)1) : TILE;
-        f->tile = plan->row ? f->tile_units * plan->row : TILE;
+        choose_tile(f, plan);
         f->wide = plan->wide;
         f->narrow = plan->narrow;
         f->instruction =
@@ -216,6 +257,8 @@ int64_t cairn__cpu_fused_unit(const cairn__cpu_fused *f)
 int64_t cairn__cpu_fused_piece(const cairn__cpu_fused *f)
 {
     enum { ELEMENTS = 16 * TILE };
+    if (f->period && !f->row)
+        return CAIRN__MAX(ELEMENTS / f->period, (int64_t)1) * f->period;
     int64_t tiles = CAIRN__MAX(ELEMENTS / f->tile, (int64_t)1);
     return tiles * f->tile_units;
 }
@@ -293,6 +336,8 @@ static void pick(const cairn__vectormath *k, float *out, const cairn__access *a,
 typedef struct tile {
     const cairn__cpu_fused *f;
     int64_t first_unit, units, first, n; /* units and elements of the tile */
+    int64_t phase; /* of the first element in the period */
+    bool begins;   /* the first tile of a run */
     float *wide_room, *narrow_room;
     float **wide, **narrow; /* where each register is now */
     const float *numbers;   /* single elements, OPERANDS for each instruction */
@@ -332,6 +377,7 @@ static argument find(const tile *t, const instruction *in, int index, int j)
     switch (o->from) {
     case FROM_WIDE: return (argument){t->wide[o->index], 0};
     case FROM_MEMORY: return (argument){o->base + t->first, 0};
+    case FROM_PERIOD: return (argument){o->base + t->phase, 0};
     case FROM_PRODUCT: return (argument){t->product + t->first, 0};
     case FROM_NUMBER: return (argument){NULL, o->number};
     case FROM_SINGLE: return (argument){NULL, t->numbers[OPERANDS * index + j]};
@@ -406,6 +452,8 @@ static void run_tile(tile *t)
         bool rows = s->access->kind == CAIRN__ROW;
         float *out = rows ? narrow_room(t, s->result) : wide_room(t, s->result);
         (rows ? t->narrow : t->wide)[s->result] = out;
+        if (s->once && !t->begins)
+            continue;
         if (rows)
             convert(f->k, out, s->access->dtype, s->base, t->first_unit, t->units);
         else if (s->access->kind == CAIRN__FULL)
@@ -432,10 +480,15 @@ void cairn__cpu_fused_run(const cairn__cpu_fused *f, int64_t first, int64_t coun
                 numbers[OPERANDS * i + j] = convert_one(f->instruction[i].operand[j].dtype,
                                                  f->instruction[i].operand[j].single);
     int64_t unit = cairn__cpu_fused_unit(f);
-    for (int64_t u = first; u < first + count; u += f->tile_units) {
+    for (int64_t u = first; u < first + count; u += t.units) {
+        t.begins = u == first;
         t.first_unit = u;
         t.units = CAIRN__MIN(f->tile_units, first + count - u);
         t.first = u * unit;
+        if (f->period && !f->row) {
+            t.phase = u % f->period;
+            t.units = CAIRN__MIN(t.units, f->period - t.phase);
+        }
         t.n = t.units * unit;
         run_tile(&t);
     }

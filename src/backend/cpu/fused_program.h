@@ -11,6 +11,7 @@ typedef enum source {
     FROM_NARROW,  /* narrow register */
     FROM_MEMORY,  /* f32 in order: base + element */
     FROM_ROWS,    /* f32, one a row: base + row */
+    FROM_PERIOD,  /* f32 that repeat: base + element modulo the period */
     FROM_PRODUCT, /* the matrix product */
     FROM_NUMBER,  /* immediate */
     FROM_SINGLE,  /* one element in memory, read when the stretch begins */

@@ -40,7 +40,8 @@ static void find_producers(joiner *s)
 
 static bool is_array(const operand *o)
 {
-    return o->from == FROM_WIDE || o->from == FROM_MEMORY || o->from == FROM_PRODUCT;
+    return o->from == FROM_WIDE || o->from == FROM_MEMORY || o->from == FROM_PERIOD ||
+           o->from == FROM_PRODUCT;
 }
 
 static bool is_number(const operand *o)

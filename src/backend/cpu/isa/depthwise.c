@@ -1,31 +1,79 @@
-/* Convolution of each channel by itself: vectors of channels, four at a time where there are so
- * many, so that sums stay in registers while the taps pass by. */
+/* Convolution of each channel by itself: neighbouring positions and some vectors of channels at a
+ * time, so that sums stay in registers while the taps pass by and a weight that was loaded serves
+ * all the positions. */
 #include "backend/cpu/depthwise.h"
 
 #include "backend/cpu/isa/vector.h"
 
-enum { WIDE = 4 };
+enum { POSITIONS = 4, WIDE = 2 };
 
-static void gather(float *out, const float *const *x, const float *const *w, int64_t taps,
-                   int64_t C)
+/* Where a kernel reads and writes. */
+typedef struct span {
+    float *out;
+    const float *const *x, *const *w;
+    int64_t taps, C, step;
+} span;
+
+/* The results of `positions` x `wide` vectors from channel c on. Inlined with constant numbers. */
+INLINE void block(const span *s, int64_t c, int positions, int wide)
+{
+    vec sum[POSITIONS][WIDE] = {{{0}}};
+    for (int64_t t = 0; t < s->taps; t++)
+        UNROLL
+        for (int v = 0; v < wide; v++) {
+            const vec weight = vec_load(s->w[t] + c + v * LANES);
+            UNROLL
+            for (int p = 0; p < positions; p++)
+                sum[p][v] += vec_load(s->x[t] + p * s->step + c + v * LANES) * weight;
+        }
+    UNROLL
+    for (int p = 0; p < positions; p++)
+        UNROLL
+        for (int v = 0; v < wide; v++)
+            vec_store(s->out + p * s->C + c + v * LANES, sum[p][v]);
+}
+
+/* The last channels, fewer than a vector. */
+INLINE void edge(const span *s, int64_t c, int positions)
+{
+    const int64_t count = s->C - c;
+    vec sum[POSITIONS] = {{0}};
+    for (int64_t t = 0; t < s->taps; t++) {
+        const vec weight = vec_load_first(s->w[t] + c, count);
+        UNROLL
+        for (int p = 0; p < positions; p++)
+            sum[p] += vec_load_first(s->x[t] + p * s->step + c, count) * weight;
+    }
+    UNROLL
+    for (int p = 0; p < positions; p++)
+        vec_store_first(s->out + p * s->C + c, sum[p], count);
+}
+
+INLINE void channels(const span *s, int positions)
 {
     int64_t c = 0;
-    for (; c + WIDE * LANES <= C; c += WIDE * LANES) {
-        vec sum[WIDE] = {{0}};
+    for (; c + WIDE * LANES <= s->C; c += WIDE * LANES)
+        block(s, c, positions, WIDE);
+    for (; c + LANES <= s->C; c += LANES)
+        block(s, c, positions, 1);
+    if (c < s->C)
+        edge(s, c, positions);
+}
+
+static void gather(float *out, const float **x, const float *const *w, int64_t taps, int64_t C,
+                   int64_t positions, int64_t step)
+{
+    span s = {.out = out, .x = x, .w = w, .taps = taps, .C = C, .step = step};
+    while (positions > 0) {
+        const int64_t done = positions >= POSITIONS ? POSITIONS : 1;
+        if (done == POSITIONS)
+            channels(&s, POSITIONS);
+        else
+            channels(&s, 1);
         for (int64_t t = 0; t < taps; t++)
-            UNROLL
-            for (int v = 0; v < WIDE; v++)
-                sum[v] += vec_load(x[t] + c + v * LANES) * vec_load(w[t] + c + v * LANES);
-        UNROLL
-        for (int v = 0; v < WIDE; v++)
-            vec_store(out + c + v * LANES, sum[v]);
-    }
-    for (; c < C; c += LANES) {
-        const int64_t count = C - c < LANES ? C - c : LANES;
-        vec sum = {0};
-        for (int64_t t = 0; t < taps; t++)
-            sum += vec_load_first(x[t] + c, count) * vec_load_first(w[t] + c, count);
-        vec_store_first(out + c, sum, count);
+            x[t] += done * step;
+        s.out += done * C;
+        positions -= done;
     }
 }
 
