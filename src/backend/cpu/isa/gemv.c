@@ -44,20 +44,51 @@ INLINE void dots(int rows, int64_t K, const float *a, int64_t a_row, const float
 /* ---- columns of A lie along i: y is a sum of them ----------------------------------------------
  */
 
-/* `vectors` * LANES numbers of y stay in registers while k runs. */
-INLINE void combine(int vectors, int64_t K, const float *a, int64_t a_depth, const float *x,
-                    float *y)
+enum { DEPTH = 8 };
+
+/* `vectors` * LANES numbers of y gain `depth` terms each; the first gain sets them. */
+INLINE void combine(int vectors, int depth, bool first, const float *a, int64_t a_depth,
+                    const float *x, float *y)
 {
-    vec sum[8] = {{0}};
-    for (int64_t k = 0; k < K; k++, a += a_depth) {
-        vec all = vec_all(x[k]);
+    vec sum[4];
+    UNROLL
+    for (int v = 0; v < vectors; v++)
+        sum[v] = first ? (vec){0} : vec_load(y + v * LANES);
+    UNROLL
+    for (int k = 0; k < depth; k++) {
+        const vec all = vec_all(x[k]);
         UNROLL
         for (int v = 0; v < vectors; v++)
-            sum[v] += vec_load(a + v * LANES) * all;
+            sum[v] += vec_load(a + k * a_depth + v * LANES) * all;
     }
     UNROLL
     for (int v = 0; v < vectors; v++)
         vec_store(y + v * LANES, sum[v]);
+}
+
+/* All whole vectors of y: DEPTH columns of A at a time, read from end to end, as the processor
+ * fetches them ahead. The order of a number's sum is that of k. */
+static int64_t combine_all(int64_t M, int64_t K, const float *a, int64_t a_depth, const float *x,
+                           float *y)
+{
+    const int64_t whole = M / LANES * LANES;
+    if (K == 0)
+        memset(y, 0, (size_t)whole * sizeof *y);
+    for (int64_t k = 0; k < K; k += DEPTH) {
+        const float *from = a + k * a_depth;
+        if (k + DEPTH > K) {
+            for (; k < K; k++, from += a_depth)
+                for (int64_t i = 0; i < whole; i += LANES)
+                    combine(1, 1, k == 0, from + i, a_depth, x + k, y + i);
+            break;
+        }
+        int64_t i = 0;
+        for (; i + 2 * LANES <= whole; i += 2 * LANES)
+            combine(2, DEPTH, k == 0, from + i, a_depth, x + k, y + i);
+        for (; i < whole; i += LANES)
+            combine(1, DEPTH, k == 0, from + i, a_depth, x + k, y + i);
+    }
+    return whole;
 }
 
 /* The numbers that do not fill a vector, added up as the lanes of one would be. */
@@ -90,10 +121,7 @@ static void product(int64_t M, int64_t K, const float *a, int64_t a_row, int64_t
             dots(1, K, a + i * a_row, a_row, x, y + i);
         return;
     }
-    for (; i + 8 * LANES <= M; i += 8 * LANES)
-        combine(8, K, a + i, a_depth, x, y + i);
-    for (; i + LANES <= M; i += LANES)
-        combine(1, K, a + i, a_depth, x, y + i);
+    i = combine_all(M, K, a, a_depth, x, y);
     if (i < M)
         combine_rest(M - i, K, a + i, a_depth, x, y + i);
 }
