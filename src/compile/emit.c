@@ -56,9 +56,11 @@ static bool make_values(cairn__grouping *s)
             new_value(p, s->g, i);
     }
     for (int c = 0; c < s->n_clusters; c++) {
-        int32_t product = s->clusters[c].product;
-        if (product >= 0 && !leaves_cluster(s, product, c))
-            p->values[p->value_of[product]].place = CAIRN__NOWHERE;
+        /* Pieces of a product may stay with the thread that made them. */
+        int32_t head = s->clusters[c].head;
+        if (head >= 0 && s->g->nodes[head]->op == &cairn__op_matmul &&
+            !leaves_cluster(s, head, c))
+            p->values[p->value_of[head]].place = CAIRN__NOWHERE;
     }
     return true;
 }
@@ -91,8 +93,8 @@ static cairn__operand operand_of(const cairn__grouping *s, int32_t cluster, cair
     const cairn_node *source = s->g->nodes[v.source];
     if (source->op == &cairn__op_fill && !(s->material[v.source] && v.source != node))
         return (cairn__operand){CAIRN__IMMEDIATE, 0, (float)source->at.value[0]};
-    if (v.source == s->clusters[cluster].product)
-        return (cairn__operand){.kind = CAIRN__PRODUCT};
+    if (v.source == s->clusters[cluster].head)
+        return (cairn__operand){.kind = CAIRN__HEAD};
     if (v.source != node || s->cluster_of[node] == cluster)
         if (s->cluster_of[v.source] == cluster && result_of[v.source] >= 0)
             return (cairn__operand){s->narrow[v.source] ? CAIRN__NARROW : CAIRN__WIDE,
@@ -208,7 +210,6 @@ static bool emit_op(cairn__grouping *s, const cairn_node *n)
 {
     cairn__step *step = &s->plan->steps[s->plan->n_steps++];
     *step = (cairn__step){.node = -1, .output = -1, .copy_from = -1, .scope = n->scope};
-    step->product = n->op == &cairn__op_matmul;
     return op_inputs(s, step, n);
 }
 
@@ -241,8 +242,7 @@ static bool emit_cluster(cairn__grouping *s, int32_t cluster, const int32_t *mem
     step->bytes = access_bytes(p, &step->fused);
     for (int i = 0; i < step->fused.stores; i++)
         p->values[step->fused.store[i].value].producer = p->n_steps - 1;
-    step->product = c->product >= 0;
-    return !step->product || op_inputs(s, step, s->g->nodes[c->product]);
+    return c->head < 0 || op_inputs(s, step, s->g->nodes[c->head]);
 }
 
 /* Members of each cluster in order, behind one another: first[c] .. first[c + 1]. */
@@ -267,7 +267,7 @@ static void list_members(const cairn__grouping *s, int *first, int32_t *members)
 static bool is_attached(const cairn__grouping *s, int32_t node)
 {
     for (int c = 0; c < s->n_clusters; c++)
-        if (s->clusters[c].product == node)
+        if (s->clusters[c].head == node)
             return true;
     return false;
 }

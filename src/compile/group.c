@@ -9,8 +9,8 @@
  *     rows x row elements        wide: x ── sub ── exp ─┬─────── div ──> y
  *     one value a row          narrow:  max ┘          sum ──────┘
  *
- * At the end a matrix product joins the cluster that alone reads it: the cluster becomes its
- * epilogue and runs on each piece of the product while that is in cache. */
+ * At the end a matrix product or a convolution joins the cluster that alone reads it, as its head:
+ * the cluster becomes the epilogue and runs on each piece of the result while that is in cache. */
 #include "compile/group.h"
 
 enum { LONGEST_FUSED_ROW = 16384, MOST_MEMBERS = 48 };
@@ -297,27 +297,27 @@ static bool start_cluster(cairn__grouping *s, const cairn_node *n)
     }
     int64_t row = cairn__reduced_row(s->g, n), count = cairn_shape_count(n->shape);
     s->clusters[s->n_clusters] = (cairn__cluster){
-        .count = row ? count * row : count, .row = row, .product = -1, .last_member = -1};
+        .count = row ? count * row : count, .row = row, .head = -1, .last_member = -1};
     add_member(s, s->n_clusters++, n->id, row != 0);
     return true;
 }
 
-/* ---- products -------------------------------------------------------------------------------- */
+/* ---- heads ----------------------------------------------------------------------------------- */
 
-static void attach_product(cairn__grouping *s, const cairn_node *n)
+static void attach_head(cairn__grouping *s, const cairn_node *n)
 {
     int32_t cluster = common_cluster(s, n->id);
     if (cluster == CAIRN__NO_CLUSTER)
         return;
     cairn__cluster *c = &s->clusters[cluster];
     int64_t row = c->row;
-    if (c->product >= 0 || c->count != cairn_shape_count(n->shape) ||
+    if (c->head >= 0 || c->count != cairn_shape_count(n->shape) ||
         (row && n->shape.size[n->shape.rank - 1] % row != 0))
         return;
     for (int u = s->first_use[n->id]; u >= 0; u = s->uses[u].next)
         if (role_for(s, c, &s->uses[u], &row) != WIDE_ROLE)
             return;
-    c->product = n->id;
+    c->head = n->id;
 }
 
 /* ---- the pass -------------------------------------------------------------------------------- */
@@ -391,8 +391,8 @@ bool cairn__group(cairn__plan *plan, cairn_status *status)
     for (int32_t i = g->n - 1; good && i >= 0; i--)
         good = group_node(&s, g->nodes[i]);
     for (int32_t i = 0; good && i < g->n; i++)
-        if (g->nodes[i]->op == &cairn__op_matmul)
-            attach_product(&s, g->nodes[i]);
+        if (g->nodes[i]->op->takes_epilogue)
+            attach_head(&s, g->nodes[i]);
     good = good && cairn__emit(&s);
     cairn__free(s.cluster_of);
     cairn__free(s.narrow);

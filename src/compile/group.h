@@ -8,7 +8,7 @@
 /* A group under construction: rows x row elements, or `count` elements when row is 0. */
 typedef struct cairn__cluster {
     int64_t count, row;
-    int32_t product; /* the matrix product it follows, or -1 */
+    int32_t head;    /* the product or convolution that it follows, or -1 */
     int members;
     int32_t last_member; /* the list goes on in next_member */
 } cairn__cluster;

@@ -2,7 +2,8 @@
  *
  * The largest value is placed first, each at the lowest offset where nothing needed at the same
  * time stands. A result may take the place of an operand that ends with the same step and is read
- * element by element. Some hundred values: comparing all pairs is cheap. */
+ * element by element, and so may an epilogue's that of the result it follows. Some hundred values:
+ * comparing all pairs is cheap. */
 #include <limits.h>
 #include <stdlib.h>
 
@@ -35,7 +36,9 @@ static bool read_in_wave_by_another(const cairn__plan *p, int32_t value, int ste
 static bool may_replace(const cairn__plan *p, int32_t operand, int32_t result)
 {
     const cairn__value *from = &p->values[operand], *to = &p->values[result];
-    return from->producer >= 0 && to->producer >= 0 && from->first < to->first &&
+    const bool own = from->producer == to->producer && from->producer >= 0 &&
+                     p->steps[from->producer].output == operand;
+    return from->producer >= 0 && to->producer >= 0 && (own || from->first < to->first) &&
            from->last == to->first && from->bytes == to->bytes &&
            cairn__overwrites_safely(&p->steps[to->producer], result, operand) &&
            !read_in_wave_by_another(p, operand, to->producer);

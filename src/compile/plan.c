@@ -31,7 +31,7 @@ static void write_operand(const cairn__plan *p, const cairn__fused *f, const cai
     case CAIRN__NO_OPERAND: break;
     case CAIRN__WIDE: cairn__text_add(out, " w%d", o->index); break;
     case CAIRN__NARROW: cairn__text_add(out, " n%d", o->index); break;
-    case CAIRN__PRODUCT: cairn__text_add(out, " product"); break;
+    case CAIRN__HEAD: cairn__text_add(out, " result"); break;
     case CAIRN__IMMEDIATE: cairn__text_add(out, " %g", (double)o->immediate); break;
     case CAIRN__LOADED:
         write_value(p, f->access[o->index].value, out);

@@ -3,9 +3,9 @@
  *     graph ──rewrite──> lowered graph ──group──> steps and values ──schedule──> waves
  *                                                                └──place───> offsets in an arena
  *
- * A step computes one matrix product, or one other op, or none, followed by an element-wise program
- * over the result (the group that was fused with it). Values pass between steps in memory.
- * Steps of one wave do not depend on one another: their pieces may run in any order, side by side.
+ * A step computes one op that cannot be fused, or none, followed by an element-wise program over
+ * the result (the group that was fused with it). Values pass between steps in memory. Steps of one
+ * wave do not depend on one another: their pieces may run in any order, side by side.
  */
 #ifndef CAIRN_SRC_PLAN_H
 #define CAIRN_SRC_PLAN_H
@@ -59,7 +59,7 @@ typedef enum cairn__operand_kind {
     CAIRN__WIDE,      /* wide register `index` */
     CAIRN__NARROW,    /* narrow register `index` */
     CAIRN__LOADED,    /* access `index`: its wide or narrow tile, or its single element */
-    CAIRN__PRODUCT,   /* the matrix product of the step */
+    CAIRN__HEAD,      /* the result of the step's op */
     CAIRN__IMMEDIATE, /* the number `immediate` */
 } cairn__operand_kind;
 
@@ -98,12 +98,11 @@ typedef struct cairn__fused {
 /* ---- steps ----------------------------------------------------------------------------------- */
 
 typedef struct cairn__step {
-    int32_t node;         /* the op (a product, or one that cannot be fused), or -1 */
+    int32_t node;         /* the op, or -1 */
     int32_t *input;       /* its operands: value ids */
     int inputs;
     int32_t output;       /* value of the op's own result, or -1 when only the group reads it */
-    bool product;         /* the op is a matrix product and the group its epilogue */
-    cairn__fused fused;   /* instructions == 0: none */
+    cairn__fused fused;   /* instructions == 0: none. Behind an op: over its result */
     int32_t copy_from;    /* >= 0: a plain copy of one value to another, `output` */
     int wave;
     double flops, bytes;

@@ -91,6 +91,17 @@ static bool add_edge(scheduler *s, int reader, int writer)
 
 /* ---- updates in place ------------------------------------------------------------------------ */
 
+/* Whether instructions behind `written` read operand kind and index. */
+static bool read_later(const cairn__fused *f, int written, cairn__operand_kind kind, int index)
+{
+    for (int i = written + 1; i < f->instructions; i++)
+        for (int j = 0; j < f->instruction[i].operands; j++)
+            if (f->instruction[i].operand[j].kind == kind &&
+                f->instruction[i].operand[j].index == index)
+                return true;
+    return false;
+}
+
 bool cairn__overwrites_safely(const cairn__step *step, int32_t value, int32_t old)
 {
     int written = INT_MAX;
@@ -109,15 +120,13 @@ bool cairn__overwrites_safely(const cairn__step *step, int32_t value, int32_t ol
             continue;
         if (step->fused.access[a].kind != (narrow ? CAIRN__ROW : CAIRN__FULL))
             return false;
-        for (int i = written == INT_MAX ? 0 : written + 1; i < step->fused.instructions; i++)
-            for (int j = 0; j < step->fused.instruction[i].operands; j++) {
-                const cairn__operand *o = &step->fused.instruction[i].operand[j];
-                if (o->kind == CAIRN__LOADED && o->index == a)
-                    return false;
-            }
-        if (written == INT_MAX)
+        if (written == INT_MAX || read_later(&step->fused, written, CAIRN__LOADED, a))
             return false;
     }
+    /* The result of the op itself, which its epilogue reads where it is. */
+    if (old == step->output && old != value)
+        return written != INT_MAX && !narrow &&
+               !read_later(&step->fused, written, CAIRN__HEAD, 0);
     return true;
 }
 

@@ -148,6 +148,9 @@ struct cairn_op {
     void (*reference)(const cairn_node *n, const cairn_shape *shapes, const double *const *in,
                       double *out);
 
+    /* An element-wise program over the result may follow in the same step. */
+    bool takes_epilogue;
+
     /* Floating-point operations; NULL: one for each element of the result. */
     double (*flops)(const cairn_graph *g, const cairn_node *n);
 

@@ -51,7 +51,8 @@ cairn_tensor cairn_batch_norm_layer(cairn_tensor x, const char *name,
     } else {
         cairn_tensor factor =
             cairn_mul(cairn_rsqrt(cairn_add_scalar(variance, o.epsilon)), scale);
-        y = cairn_add(cairn_mul(cairn_sub(x, mean), factor), offset);
+        /* (x - mean) factor + offset, with all but two operations an element done on rows. */
+        y = cairn_add(cairn_mul(x, factor), cairn_sub(offset, cairn_mul(mean, factor)));
     }
     cairn_scope_pop(x.graph);
     return y;

@@ -121,6 +121,13 @@ static void run(const cairn__task *task, int64_t chunk, void *scratch)
     }
 }
 
+static void span(const void *state, int64_t chunk, int64_t *first, int64_t *count)
+{
+    const depthwise_state *s = state;
+    *first = chunk * s->block * s->c.C;
+    *count = CAIRN__MIN(s->block, s->rows - chunk * s->block) * s->c.C;
+}
+
 static void release(void *state)
 {
     depthwise_state *s = state;
@@ -162,6 +169,7 @@ static bool prepare(const cairn__cpu_context *c, const cairn__step *step, cairn_
     task->chunks = (s->rows + s->block - 1) / s->block;
     task->scratch = 2 * (size_t)s->taps * sizeof(float *);
     task->run = run;
+    task->span = span;
     return true;
 }
 

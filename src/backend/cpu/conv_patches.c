@@ -208,6 +208,15 @@ static void release(void *state)
     cairn__free(s);
 }
 
+/* Of a single class, whose rows are those of the result. */
+static void span(const void *state, int64_t chunk, int64_t *first, int64_t *count)
+{
+    const patches_state *s = state;
+    const row_class *r = &s->classes[0];
+    *first = chunk * r->block * s->columns;
+    *count = CAIRN__MIN(r->block, r->rows - chunk * r->block) * s->columns;
+}
+
 static const char *declines(const cairn__cpu_context *c, const cairn__step *step)
 {
     const cairn__conv conv = cairn__conv_at(c->plan->lowered, step->node);
@@ -278,6 +287,7 @@ static bool prepare(const cairn__cpu_context *c, const cairn__step *step, cairn_
     if (!make_classes(s, task, c->status))
         return false;
     task->scratch = reserve(s);
+    task->span = s->n_classes == 1 ? span : NULL;
     if (s->input && task->shared) {
         c->before->state = s;
         c->before->run = run_turn;

@@ -40,6 +40,7 @@ typedef struct winograd_state {
     int64_t weight_C, weight_O; /* of the weight as it is stored */
     bool turned, by_panel;
     int64_t down, across, tiles, blocks, panels;
+    int64_t unit;               /* tiles that a block takes whole: 1 or a line */
     int64_t row_C, row_O;       /* C and O in whole vectors */
     size_t m, room;             /* offsets in scratch of M and of what products need */
 } winograd_state;
@@ -95,7 +96,22 @@ static cairn__winograd_tile made_tile(const winograd_state *s, const float *pict
 
 static int64_t first_tile(const winograd_state *s, int64_t block)
 {
-    return s->tiles * block / s->blocks;
+    return s->tiles / s->unit * block / s->blocks * s->unit;
+}
+
+/* Where a line of tiles begins in the result: the last of a picture may be less than OUT high. */
+static int64_t first_element(const winograd_state *s, int64_t tile)
+{
+    const int64_t line = tile / s->across, picture = line / s->down;
+    return (picture * s->H_out + line % s->down * OUT) * s->W_out * s->O;
+}
+
+/* Of blocks of whole lines. */
+static void span(const void *state, int64_t chunk, int64_t *first, int64_t *count)
+{
+    const winograd_state *s = state;
+    *first = first_element(s, first_tile(s, chunk));
+    *count = first_element(s, first_tile(s, chunk + 1)) - *first;
 }
 
 /* ---- forward, and for the input -------------------------------------------------------------- */
@@ -178,7 +194,8 @@ static int64_t blocks_of(const winograd_state *s)
 {
     int64_t most = CAIRN__MIN(V_NUMBERS / POINTS / s->row_C, (int64_t)BLOCK_TILES);
     most = CAIRN__MAX(most, (int64_t)14);
-    return CAIRN__MAX(CAIRN__MIN(up((s->tiles + most - 1) / most, 2), s->tiles), (int64_t)1);
+    return CAIRN__MAX(CAIRN__MIN(up((s->tiles + most - 1) / most, 2), s->tiles / s->unit),
+                      (int64_t)1);
 }
 
 static winograd_state *new_state(const cairn__cpu_context *c, const cairn__step *step,
@@ -224,14 +241,18 @@ static bool prepare(const cairn__cpu_context *c, const cairn__step *step, cairn_
     winograd_state *s = new_state(c, step, task, n->op == &cairn__op_conv_input_gradient);
     if (!s)
         return false;
+    /* An epilogue follows each block, which then must lie side by side; else even blocks are a
+     * little faster. */
+    s->unit = step->fused.instructions ? s->across : 1;
     s->by_panel = s->tiles <= FEW_TILES && s->panels >= ENOUGH_PANELS;
     s->blocks = s->by_panel ? 1 : blocks_of(s);
-    const size_t most = (size_t)((s->tiles + s->blocks - 1) / s->blocks);
+    const size_t most = (size_t)(up(s->tiles / s->unit, s->blocks) / s->blocks * s->unit);
     const size_t width = (size_t)s->k->width, U = POINTS * (size_t)s->C * width * sizeof(float);
     const size_t V = POINTS * most * (size_t)s->row_C * sizeof(float);
     s->m = ((s->by_panel ? U + AHEAD : V) + 63) / 64 * 64;
     s->room = s->m + POINTS * most * width * sizeof(float);
     task->run = s->by_panel ? run_by_panel : run;
+    task->span = s->by_panel || s->unit == 1 ? NULL : span;
     task->chunks = !s->tiles ? 0 : s->by_panel ? s->panels : s->blocks;
     task->scratch = s->room + s->gemm->scratch((int64_t)most, s->k->width, s->C);
     task->shared = s->by_panel ? V : (size_t)s->panels * U + AHEAD;

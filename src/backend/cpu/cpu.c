@@ -58,11 +58,12 @@ static bool prepare_step(const cairn__cpu_context *c, const cairn__step *step, c
     c->before->declined = task->declined = c->after->declined = "";
     if (step->copy_from >= 0)
         return cairn__cpu_prepare_copy(c, step, task);
-    if (step->product)
+    if (step->node < 0)
+        return cairn__cpu_prepare_fused(c, step, task);
+    if (c->plan->lowered->nodes[step->node]->op == &cairn__op_matmul)
         return cairn__cpu_prepare_product(c, step, task, c->before);
-    if (step->node >= 0)
-        return cairn__cpu_prepare_op(c, step, task);
-    return cairn__cpu_prepare_fused(c, step, task);
+    return step->fused.instructions ? cairn__cpu_prepare_followed(c, step, task)
+                                    : cairn__cpu_prepare_op(c, step, task);
 }
 
 static void device_release(cairn_device *device, void *memory)

@@ -85,7 +85,7 @@ static operand resolve(const cairn__fused *plan, const cairn__operand *o,
     switch (o->kind) {
     case CAIRN__WIDE: return (operand){.from = FROM_WIDE, .index = o->index};
     case CAIRN__NARROW: return (operand){.from = FROM_NARROW, .index = o->index};
-    case CAIRN__PRODUCT: return (operand){.from = FROM_PRODUCT};
+    case CAIRN__HEAD: return (operand){.from = FROM_HEAD};
     case CAIRN__NO_OPERAND:
     case CAIRN__IMMEDIATE: return (operand){.from = FROM_NUMBER, .number = o->immediate};
     case CAIRN__LOADED: break;
@@ -341,7 +341,7 @@ typedef struct tile {
     float *wide_room, *narrow_room;
     float **wide, **narrow; /* where each register is now */
     const float *numbers;   /* single elements, OPERANDS for each instruction */
-    const float *product;
+    const float *head;
 } tile;
 
 static float *wide_room(const tile *t, int r)
@@ -378,7 +378,7 @@ static argument find(const tile *t, const instruction *in, int index, int j)
     case FROM_WIDE: return (argument){t->wide[o->index], 0};
     case FROM_MEMORY: return (argument){o->base + t->first, 0};
     case FROM_PERIOD: return (argument){o->base + t->phase, 0};
-    case FROM_PRODUCT: return (argument){t->product + t->first, 0};
+    case FROM_HEAD: return (argument){t->head + t->first, 0};
     case FROM_NUMBER: return (argument){NULL, o->number};
     case FROM_SINGLE: return (argument){NULL, t->numbers[OPERANDS * index + j]};
     case FROM_NARROW:
@@ -466,9 +466,9 @@ static void run_tile(tile *t)
 }
 
 void cairn__cpu_fused_run(const cairn__cpu_fused *f, int64_t first, int64_t count,
-                          const float *product, void *scratch)
+                          const float *head, void *scratch)
 {
-    tile t = {.f = f, .product = product, .wide_room = scratch};
+    tile t = {.f = f, .head = head, .wide_room = scratch};
     float *numbers;
     t.narrow_room = t.wide_room + f->wide * padded(f->tile);
     t.wide = (float **)(void *)(t.narrow_room + f->narrow * padded(f->tile_units));

@@ -30,9 +30,9 @@ int64_t cairn__cpu_fused_piece(const cairn__cpu_fused *f);
 /* Elements in a unit: the length of a row, or 1. */
 int64_t cairn__cpu_fused_unit(const cairn__cpu_fused *f);
 
-/* Runs units first .. first+count. product: element 0 of the step's matrix product, or NULL; only
+/* Runs units first .. first+count. head: element 0 of the result of the step's op, or NULL; only
  * the elements of these units are read. */
 void cairn__cpu_fused_run(const cairn__cpu_fused *f, int64_t first, int64_t count,
-                          const float *product, void *scratch);
+                          const float *head, void *scratch);
 
 #endif

@@ -12,7 +12,7 @@ typedef enum source {
     FROM_MEMORY,  /* f32 in order: base + element */
     FROM_ROWS,    /* f32, one a row: base + row */
     FROM_PERIOD,  /* f32 that repeat: base + element modulo the period */
-    FROM_PRODUCT, /* the matrix product */
+    FROM_HEAD,    /* the result of the step's op */
     FROM_NUMBER,  /* immediate */
     FROM_SINGLE,  /* one element in memory, read when the stretch begins */
 } source;

@@ -41,7 +41,7 @@ static void find_producers(joiner *s)
 static bool is_array(const operand *o)
 {
     return o->from == FROM_WIDE || o->from == FROM_MEMORY || o->from == FROM_PERIOD ||
-           o->from == FROM_PRODUCT;
+           o->from == FROM_HEAD;
 }
 
 static bool is_number(const operand *o)

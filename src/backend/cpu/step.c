@@ -11,7 +11,7 @@ void *cairn__cpu_address(const cairn__cpu_context *c, int32_t value)
     return v->place == CAIRN__VARIABLE ? v->variable->storage : (char *)c->arena + v->offset;
 }
 
-static void *address(const void *context, int32_t value)
+void *cairn__cpu_address_of(const void *context, int32_t value)
 {
     return cairn__cpu_address(context, value);
 }
@@ -57,7 +57,7 @@ bool cairn__cpu_prepare_fused(const cairn__cpu_context *c, const cairn__step *st
         return false;
     task->state = s;
     task->release = release_fused;
-    s->fused = cairn__cpu_fused_new(&step->fused, c->level, address, c, c->status);
+    s->fused = cairn__cpu_fused_new(&step->fused, c->level, cairn__cpu_address_of, c, c->status);
     if (!s->fused)
         return false;
     s->units = step->fused.rows;
@@ -201,7 +201,8 @@ bool cairn__cpu_prepare_product(const cairn__cpu_context *c, const cairn__step *
     task->release = release_product;
     s->matmul = cairn__matmul_new(&shape, c->status);
     if (s->matmul && step->fused.instructions)
-        s->epilogue = cairn__cpu_fused_new(&step->fused, c->level, address, c, c->status);
+        s->epilogue =
+            cairn__cpu_fused_new(&step->fused, c->level, cairn__cpu_address_of, c, c->status);
     if (!s->matmul || (step->fused.instructions && !s->epilogue))
         return false;
     s->a = cairn__cpu_address(c, step->input[0]);

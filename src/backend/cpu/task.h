@@ -12,6 +12,10 @@ typedef struct cairn__task {
      * aligned to 64, this thread's own. */
     void (*run)(const struct cairn__task *task, int64_t chunk, void *scratch);
     void (*release)(void *state);
+
+    /* The elements of the result that a chunk writes: a stretch of its own for each chunk. NULL:
+     * they are not side by side. */
+    void (*span)(const void *state, int64_t chunk, int64_t *first, int64_t *count);
     void *state;
     int64_t chunks;       /* in each round */
     int64_t rounds;       /* 0 counts as 1: chunks of a round begin when those before it are done;
@@ -25,7 +29,7 @@ typedef struct cairn__task {
     const char *declined; /* better ones and why not, or "" */
 } cairn__task;
 
-/* What a kernel is prepared from: a step that is neither a product nor fused. */
+/* What a kernel is prepared from: the op of a step that is no matrix product. */
 typedef struct cairn__cpu_context {
     const cairn__plan *plan;
     void *arena;
@@ -39,6 +43,7 @@ typedef struct cairn__cpu_context {
 
 /* Where a value is in memory. */
 void *cairn__cpu_address(const cairn__cpu_context *c, int32_t value);
+void *cairn__cpu_address_of(const void *context, int32_t value); /* the same, of any context */
 
 /* A kernel for one op. Kernels of an op are listed best first; the reference is behind them all. */
 typedef struct cairn__cpu_kernel {
@@ -58,6 +63,10 @@ typedef struct cairn__cpu_kernel {
 
 /* Chooses a kernel for the step of one op and prepares it. */
 bool cairn__cpu_prepare_op(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task);
+
+/* The same of an op that takes an epilogue, with it: its kernel must leave c->after empty. */
+bool cairn__cpu_prepare_followed(const cairn__cpu_context *c, const cairn__step *step,
+                                 cairn__task *task);
 
 /* A matrix product with its epilogue, an element-wise program alone, or a copy. */
 bool cairn__cpu_prepare_fused(const cairn__cpu_context *c, const cairn__step *step,

@@ -444,6 +444,7 @@ const cairn_op cairn__op_conv = {
     .shape = shape,
     .gradient = forward_gradient,
     .reference = reference,
+    .takes_epilogue = true,
     .flops = flops,
     .samples = conv_samples,
 };
@@ -456,6 +457,7 @@ const cairn_op cairn__op_conv_input_gradient = {
     .shape = shape,
     .gradient = input_gradient,
     .reference = reference,
+    .takes_epilogue = true,
     .flops = flops,
     .samples = input_samples,
 };

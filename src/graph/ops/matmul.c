@@ -178,6 +178,7 @@ const cairn_op cairn__op_matmul = {
     .shape = shape,
     .gradient = gradient,
     .reference = reference,
+    .takes_epilogue = true,
     .flops = flops,
     .samples = samples,
 };
