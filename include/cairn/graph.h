@@ -508,6 +508,12 @@ CAIRN_API cairn_tensor cairn_self_attention(cairn_tensor qkv, int64_t heads, int
  * Source: Su et al. 2021, section 3.2. arXiv:2104.09864 */
 CAIRN_API cairn_tensor cairn_rotary(cairn_tensor x, int64_t heads, int64_t start, double base);
 
+/* Rows (along the last axis) with mean 0 and variance 1: (x - mean) / sqrt(variance + epsilon), the
+ * variance that of the row itself. centre false: nothing is subtracted, and the mean of the squares
+ * is the variance. x f32 [.., n]; epsilon >= 0.
+ * Sources: Ba et al. 2016, arXiv:1607.06450; Zhang and Sennrich 2019, arXiv:1910.07467. */
+CAIRN_API cairn_tensor cairn_standardize(cairn_tensor x, double epsilon, bool centre);
+
 /* Cross-entropy of softmax(logits) with class indices, in nats, without probabilities in memory:
  *
  *   lse - (1 - smoothing) z[label] - smoothing mean(z) + z_loss lse^2,   lse = log(sum of exp(z))

@@ -49,6 +49,7 @@ static const struct {
     {&cairn__op_scatter_add_along, AXIS | SHAPE | RANK, -1},
     {&cairn__op_cross_entropy, 0, -1},
     {&cairn__op_attention, 0, -1},
+    {&cairn__op_standardize, 0, -1},
 };
 
 static cairn__attributes changed(const cairn_node *n, int change, int64_t B)

@@ -9,8 +9,8 @@
  *     rows x row elements        wide: x ── sub ── exp ─┬─────── div ──> y
  *     one value a row          narrow:  max ┘          sum ──────┘
  *
- * At the end a matrix product or a convolution joins the cluster that alone reads it, as its head:
- * the cluster becomes the epilogue and runs on each piece of the result while that is in cache. */
+ * At the end a matrix product or a convolution joins a cluster that reads it, as its head: the
+ * cluster becomes the epilogue and runs on each piece of the result while that is in cache. */
 #include "compile/group.h"
 
 enum { LONGEST_FUSED_ROW = 16384, MOST_MEMBERS = 48 };
@@ -190,19 +190,6 @@ static bool rebase(cairn__grouping *s, int32_t cluster, int64_t row)
     return true;
 }
 
-/* The one cluster that all readers are in, or none. */
-static int32_t common_cluster(const cairn__grouping *s, int32_t node)
-{
-    int32_t cluster = CAIRN__NO_CLUSTER;
-    for (int u = s->first_use[node]; u >= 0; u = s->uses[u].next) {
-        int32_t of = s->uses[u].dense ? CAIRN__NO_CLUSTER : s->cluster_of[s->uses[u].reader];
-        if (of == CAIRN__NO_CLUSTER || (cluster != CAIRN__NO_CLUSTER && of != cluster))
-            return CAIRN__NO_CLUSTER;
-        cluster = of;
-    }
-    return cluster;
-}
-
 static int push_unseen(cairn__grouping *s, int top, int32_t node)
 {
     if (s->seen[node] != s->round) {
@@ -304,20 +291,34 @@ static bool start_cluster(cairn__grouping *s, const cairn_node *n)
 
 /* ---- heads ----------------------------------------------------------------------------------- */
 
-static void attach_head(cairn__grouping *s, const cairn_node *n)
+/* Whether the cluster can follow the head: every member that reads it sees it in order. */
+static bool follows(const cairn__grouping *s, const cairn_node *n, int32_t cluster)
 {
-    int32_t cluster = common_cluster(s, n->id);
-    if (cluster == CAIRN__NO_CLUSTER)
-        return;
-    cairn__cluster *c = &s->clusters[cluster];
+    const cairn__cluster *c = &s->clusters[cluster];
     int64_t row = c->row;
     if (c->head >= 0 || c->count != cairn_shape_count(n->shape) ||
         (row && n->shape.size[n->shape.rank - 1] % row != 0))
-        return;
+        return false;
     for (int u = s->first_use[n->id]; u >= 0; u = s->uses[u].next)
-        if (role_for(s, c, &s->uses[u], &row) != WIDE_ROLE)
-            return;
-    c->head = n->id;
+        if (!s->uses[u].dense && s->cluster_of[s->uses[u].reader] == cluster &&
+            role_for(s, c, &s->uses[u], &row) != WIDE_ROLE)
+            return false;
+    return row == c->row;
+}
+
+/* The latest cluster that can follow takes the head, unless it also waits for what other readers
+ * make of it; those find it in memory. */
+static void attach_head(cairn__grouping *s, const cairn_node *n)
+{
+    for (int u = s->first_use[n->id]; u >= 0; u = s->uses[u].next) {
+        const int32_t cluster =
+            s->uses[u].dense ? CAIRN__NO_CLUSTER : s->cluster_of[s->uses[u].reader];
+        if (cluster == CAIRN__NO_CLUSTER || !follows(s, n, cluster) ||
+            leads_back(s, n->id, cluster))
+            continue;
+        s->clusters[cluster].head = n->id;
+        return;
+    }
 }
 
 /* ---- the pass -------------------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /* The first passes, in one walk: dead nodes, equal nodes, constants, identities.
  *
- * The live nodes of the graph are built again in a new one, each through cairn__simplify(). The
- * walk is repeated on its own result while it still gets smaller, at most a few times: a rule can
- * make the operands of a later one dead or equal. */
+ * The live nodes of the graph are built again in a new one, each through cairn__simplify(); ops
+ * that stand for a formula are replaced by it. The walk is repeated on its own result while it
+ * still gets smaller, at most a few times: a rule can make the operands of a later one dead or
+ * equal. */
 #include <string.h>
 
 #include "compile/plan.h"
@@ -141,6 +142,8 @@ static cairn_tensor again(table *t, cairn_graph *to, const cairn_node *n, const 
         return cairn_constant(to, n->dtype, n->shape, n->at.data);
     if (n->op == &cairn__op_input)
         return cairn_input(to, n->at.data, n->dtype, n->shape);
+    if (n->op->expand)
+        return n->op->expand(n, inputs);
     result = n->op->kind == CAIRN__LEAF
                  ? (cairn_tensor){NULL, 0}
                  : cairn__simplify(to, n->op, inputs, n->inputs, &n->at);

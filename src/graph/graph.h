@@ -148,6 +148,10 @@ struct cairn_op {
     void (*reference)(const cairn_node *n, const cairn_shape *shapes, const double *const *in,
                       double *out);
 
+    /* Builds the result from other ops: the compiler does so in place of the op, which is there for
+     * its gradient. NULL: the op is run. */
+    cairn_tensor (*expand)(const cairn_node *n, const cairn_tensor *inputs);
+
     /* An element-wise program over the result may follow in the same step. */
     bool takes_epilogue;
 

@@ -12,18 +12,6 @@ static bool has_rows(cairn_tensor x, const char *what, const char *name)
                              name, cairn_shape_text(shape, text));
 }
 
-static cairn_tensor mean_last(cairn_tensor x)
-{
-    return cairn_reduce_mean(x, CAIRN_AXIS(cairn_tensor_shape(x).rank - 1), true);
-}
-
-/* x over the root of the mean of its squares. */
-static cairn_tensor unit(cairn_tensor x, double epsilon)
-{
-    cairn_tensor square = mean_last(cairn_square(x));
-    return cairn_mul(x, cairn_rsqrt(cairn_add_scalar(square, epsilon)));
-}
-
 static cairn_tensor scaled(cairn_tensor x, bool shift)
 {
     cairn_shape shape = cairn_tensor_shape(x);
@@ -37,7 +25,7 @@ cairn_tensor cairn_layer_norm(cairn_tensor x, const char *name, double epsilon, 
     if (!has_rows(x, "layer norm", name))
         return x;
     cairn_scope_push(x.graph, name);
-    cairn_tensor y = scaled(unit(cairn_sub(x, mean_last(x)), epsilon), bias);
+    cairn_tensor y = scaled(cairn_standardize(x, epsilon, true), bias);
     cairn_scope_pop(x.graph);
     return y;
 }
@@ -47,7 +35,7 @@ cairn_tensor cairn_rms_norm(cairn_tensor x, const char *name, double epsilon)
     if (!has_rows(x, "rms norm", name))
         return x;
     cairn_scope_push(x.graph, name);
-    cairn_tensor y = scaled(unit(x, epsilon), false);
+    cairn_tensor y = scaled(cairn_standardize(x, epsilon, false), false);
     cairn_scope_pop(x.graph);
     return y;
 }
