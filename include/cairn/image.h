@@ -97,7 +97,11 @@ typedef struct cairn_pipeline cairn_pipeline;
  * logmel, specaugment, mixup:
  *
  *     decode(16000)|cut(32000, pad=mirror)|noise(5, 30)|logmel(80)|specaugment */
-typedef enum cairn_media { CAIRN_MEDIA_PICTURE, CAIRN_MEDIA_SOUND } cairn_media;
+typedef enum cairn_media {
+    CAIRN_MEDIA_PICTURE,
+    CAIRN_MEDIA_SOUND,
+    CAIRN_MEDIA_VIDEO /* no pipeline: see cairn_items_clip() of cairn/video.h */
+} cairn_media;
 
 /* The caller owns the result: cairn_pipeline_free().
  * Errors: CAIRN_ERR_NAME (no such step or parameter), CAIRN_ERR_VALUE (anything else; the sentence
@@ -124,14 +128,14 @@ CAIRN_API bool cairn_pipeline_apply(const cairn_pipeline *pipeline, const void *
 
 /* ---- 4. items ---------------------------------------------------------------------------------
  *
- * A list of pictures, or of sounds, with their labels. They stay in their files until a stream
- * decodes them.
- */
+ * A list of pictures, of sounds or of videos, with their labels. They stay in their files until a
+ * stream (or cairn_items_clip(), for videos) decodes them. */
 
 typedef struct cairn_items cairn_items;
 
-/* Lists the pictures (.jpg, .jpeg, .png, in any case) or the sounds (.wav, .flac, .mp3, .ogg, .oga,
- * .opus, .aac, .m4a, .mka, .aif, .aiff) of what lies at `path`; both together are an error:
+/* Lists the pictures (.jpg, .jpeg, .png, in any case), the sounds (.wav, .flac, .mp3, .ogg, .oga,
+ * .opus, .aac, .m4a, .mka, .aif, .aiff) or the videos (.mp4, .m4v, .mov, .mkv, .webm, .avi, .mpg,
+ * .mpeg, .ogv, .gif) of what lies at `path`; two of these together are an error:
  *
  *   a directory  a folder for each class, whose name is that of the class, numbered in the order of
  *                their bytes; folders inside are searched too. Either the class folders themselves,
@@ -214,7 +218,8 @@ typedef struct cairn_stream cairn_stream;
  * Memory: ahead + 1 batches, one order, and for each thread three pictures of the largest size met.
  * The caller owns the result: cairn_stream_free().
  * Errors: those of cairn_pipeline_parse(); CAIRN_ERR_VALUE when the split has no items, or fewer
- * than a batch with drop_last; CAIRN_ERR_MEMORY when batches exceed memory_limit_mib. */
+ * than a batch with drop_last; CAIRN_ERR_TYPE for a list of videos; CAIRN_ERR_MEMORY when batches
+ * exceed memory_limit_mib. */
 CAIRN_API cairn_stream *cairn_stream_new(const cairn_items *items, cairn_split split,
                                          const cairn_stream_options *options, cairn_status *status);
 CAIRN_API void cairn_stream_free(cairn_stream *stream);

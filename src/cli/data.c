@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "cairn/audio.h"
+#include "cairn/video.h"
 #include "cli/cli.h"
 #include "data/data.h"
 #include "data/items.h"
@@ -35,11 +36,44 @@ static bool show_items(const cli_call *call, const char *path, cairn_status *sta
     return good;
 }
 
-static bool is_sound(const char *path)
+/* A file whose ending is that of a sound or a video. */
+static bool is_file_of(const char *path, cairn_media media)
 {
     struct stat about;
-    return cairn__media_of_name(path) == CAIRN_MEDIA_SOUND && stat(path, &about) == 0 &&
-           S_ISREG(about.st_mode);
+    return cairn__media_of_name(path) == media && stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+/* Prints an object of JSON, or a sentence, that was built in `out`. */
+static bool print_built(cairn__text *out)
+{
+    bool good = !out->failed && printf("%s\n", out->data) > 0;
+    cairn__free(out->data);
+    return good;
+}
+
+static bool show_video(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_video *video = cairn_video_open(path, NULL, status);
+    cairn__text out = {.status = status};
+    if (!video)
+        return false;
+    cairn_video_info v = cairn_video_about(video);
+    cairn_video_free(video);
+    if (call->json) {
+        cairn__text_add(&out, "{\"path\": ");
+        cairn__json_add_string(&out, path);
+        cairn__text_add(&out,
+                        ", \"kind\": \"video\", \"codec\": \"%s\", \"width\": %lld, \"height\": "
+                        "%lld, \"frames\": %lld, \"rate\": %.6f, \"seconds\": %.6f}",
+                        v.codec, (long long)v.stored_width, (long long)v.stored_height,
+                        (long long)v.frames, v.rate, v.seconds);
+    } else {
+        cairn__text_add(&out,
+                        "%s: video (%s), %lld x %lld pixels, %lld frames, %.6g a second, %.3f s",
+                        path, v.codec, (long long)v.stored_width, (long long)v.stored_height,
+                        (long long)v.frames, v.rate, v.seconds);
+    }
+    return print_built(&out);
 }
 
 static bool show_sound(const cli_call *call, const char *path, cairn_status *status)
@@ -58,8 +92,7 @@ static bool show_sound(const cli_call *call, const char *path, cairn_status *sta
                         ", \"kind\": \"sound\", \"channels\": %d, \"rate\": %lld, \"samples\": "
                         "%lld, \"seconds\": %.6f}",
                         sound.channels, (long long)sound.rate, (long long)sound.length, seconds);
-        good = !out.failed && printf("%s\n", out.data) > 0;
-        cairn__free(out.data);
+        good = print_built(&out);
     } else if (good) {
         printf("%s: sound, %d channel%s, %lld samples a second, %lld samples, %.3f s\n", path,
                sound.channels, sound.channels > 1 ? "s" : "", (long long)sound.rate,
@@ -91,8 +124,10 @@ static bool run(cli_call *call, cairn_status *status)
                            "unknown 'data %s'; usage: cairn data info PATH, or cairn data steps",
                            call->word[0]);
     bool items;
-    if (is_sound(call->word[1]))
+    if (is_file_of(call->word[1], CAIRN_MEDIA_SOUND))
         return show_sound(call, call->word[1], status);
+    if (is_file_of(call->word[1], CAIRN_MEDIA_VIDEO))
+        return show_video(call, call->word[1], status);
     if (!cairn__holds_items(call->word[1], &data_options, &items, status))
         return false;
     return (items ? show_items : show_dataset)(call, call->word[1], status);
@@ -104,9 +139,9 @@ const cli_command cli_data = {
     .summary = "shows what a directory or file of data holds, or the steps of pipelines",
     .details =
         "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on), one IDX file,\n"
-        "or a CSV file, plain or with gzip; a folder with a folder of pictures or of sounds for\n"
-        "each class; a CSV file that names pictures or sounds in a column image, audio, sound,\n"
-        "filename, file, file_name or path; or a sound.\n"
+        "or a CSV file, plain or with gzip; a folder with a folder of pictures, sounds or videos\n"
+        "for each class; a CSV file that names them in a column image, audio, sound, filename,\n"
+        "file, file_name or path; a sound, or a video.\n"
         "\n"
         "`cairn data steps` lists the augmentations with their parameters.",
     .least = 1,
