@@ -8,6 +8,7 @@
 #include "data/data.h"
 #include "data/items.h"
 #include "data/json.h"
+#include "data/tokens.h"
 
 static cairn_data_options data_options;
 
@@ -102,6 +103,68 @@ static bool show_sound(const cli_call *call, const char *path, cairn_status *sta
     return good;
 }
 
+static bool show_tokens(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_tokens *tokens = cairn_tokens_open(path, status);
+    cairn__text out = {.status = status};
+    bool good = tokens && cairn_tokens_verify(tokens, status);
+    cairn_tokens_info t = good ? cairn_tokens_about(tokens) : (cairn_tokens_info){0};
+    cairn_tokens_free(tokens);
+    if (!good)
+        return false;
+    if (call->json) {
+        cairn__text_add(&out, "{\"path\": ");
+        cairn__json_add_string(&out, path);
+        cairn__text_add(&out,
+                        ", \"kind\": \"tokens\", \"tokens\": %lld, \"vocabulary\": %lld, "
+                        "\"tokenizer\": \"%016llx\", \"hash\": \"%016llx\"}",
+                        (long long)t.count, (long long)t.vocabulary,
+                        (unsigned long long)t.tokenizer, (unsigned long long)t.hash);
+    } else {
+        cairn__text_add(&out,
+                        "%s: %lld tokens of a vocabulary of %lld, tokenizer %016llx, hash %016llx",
+                        path, (long long)t.count, (long long)t.vocabulary,
+                        (unsigned long long)t.tokenizer, (unsigned long long)t.hash);
+    }
+    return print_built(&out);
+}
+
+/* Of JSON lines the fields of the first are shown, and lines are counted, whatever they hold. */
+static bool show_text(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_text_options options = cairn_text_defaults();
+    bool json = cairn__is_json_lines_name(path);
+    options.format = CAIRN_TEXT_PLAIN;
+    options.cut = json ? CAIRN_TEXT_LINE : CAIRN_TEXT_BLANK;
+    cairn__text fields = {.status = status}, out = {.status = status};
+    cairn_text *text = cairn_text_open(path, &options, status);
+    const char *bytes;
+    size_t n, total = 0;
+    long long documents = 0;
+    for (; text && cairn_text_next(text, &bytes, &n, status); documents++)
+        total += n;
+    cairn_text_free(text);
+    bool good = cairn_ok(status) && (!json || cairn__json_lines_fields(path, &fields, status));
+    if (good && call->json) {
+        cairn__text_add(&out, "{\"path\": ");
+        cairn__json_add_string(&out, path);
+        cairn__text_add(&out, ", \"kind\": \"%s\", \"%s\": %lld, \"bytes\": %zu",
+                        json ? "JSON lines" : "text", json ? "lines" : "paragraphs", documents,
+                        total);
+        if (json) {
+            cairn__text_add(&out, ", \"fields\": ");
+            cairn__json_add_string(&out, fields.data ? fields.data : "");
+        }
+        cairn__text_add(&out, "}");
+    } else if (good) {
+        cairn__text_add(&out, "%s: %s, %lld %s, %zu bytes without blank lines%s%s", path,
+                        json ? "JSON lines" : "text", documents, json ? "lines" : "paragraphs",
+                        total, json ? "; fields: " : "", fields.data ? fields.data : "");
+    }
+    cairn__free(fields.data);
+    return good && print_built(&out);
+}
+
 static bool show_dataset(const cli_call *call, const char *path, cairn_status *status)
 {
     cairn_dataset *data = cairn_dataset_open(path, &data_options, status);
@@ -128,6 +191,10 @@ static bool run(cli_call *call, cairn_status *status)
         return show_sound(call, call->word[1], status);
     if (is_file_of(call->word[1], CAIRN_MEDIA_VIDEO))
         return show_video(call, call->word[1], status);
+    if (cairn__is_tokens(call->word[1]))
+        return show_tokens(call, call->word[1], status);
+    if (cairn__is_json_lines_name(call->word[1]) || cairn__is_text_name(call->word[1]))
+        return show_text(call, call->word[1], status);
     if (!cairn__holds_items(call->word[1], &data_options, &items, status))
         return false;
     return (items ? show_items : show_dataset)(call, call->word[1], status);
@@ -141,7 +208,8 @@ const cli_command cli_data = {
         "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on), one IDX file,\n"
         "or a CSV file, plain or with gzip; a folder with a folder of pictures, sounds or videos\n"
         "for each class; a CSV file that names them in a column image, audio, sound, filename,\n"
-        "file, file_name or path; a sound, or a video.\n"
+        "file, file_name or path; a sound, a video, a file of tokens, JSON\n"
+        "lines (.jsonl, .ndjson), or a text (.txt, .text, .md, .tex).\n"
         "\n"
         "`cairn data steps` lists the augmentations with their parameters.",
     .least = 1,

@@ -6,11 +6,9 @@
  * where a format cannot go to a place, from the start of the file. */
 #include "data/video.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 cairn_video_options cairn_video_defaults(void)
@@ -22,6 +20,7 @@ cairn_video_options cairn_video_defaults(void)
 
 #if CAIRN__HAVE_FFMPEG
 #include "data/ffmpeg_input.h"
+#include "data/file.h"
 
 static const cairn__ffmpeg_kind kind = {
     .media = AVMEDIA_TYPE_VIDEO,
@@ -232,14 +231,8 @@ static cairn_video *new_video(const char *name, const cairn_video_options *optio
 
 static bool open_file(cairn_video *v, cairn_status *status)
 {
-    struct stat about;
-    v->file = v->in.file = open(v->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (v->file < 0 || fstat(v->file, &about) != 0)
-        return cairn__fail_errno(status, v->name, "open");
-    if (!S_ISREG(about.st_mode))
-        return cairn__fail(status, CAIRN_ERR_FILE, "%s: is no regular file", v->name);
-    v->in.size = (size_t)about.st_size;
-    return true;
+    v->file = v->in.file = cairn__open_regular(v->name, &v->in.size, status);
+    return v->file >= 0;
 }
 
 cairn_video *cairn_video_open(const char *path, const cairn_video_options *options,
