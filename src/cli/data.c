@@ -205,11 +205,12 @@ const cli_command cli_data = {
     .arguments = "info PATH | steps",
     .summary = "shows what a directory or file of data holds, or the steps of pipelines",
     .details =
-        "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on), one IDX file,\n"
-        "or a CSV file, plain or with gzip; a folder with a folder of pictures, sounds or videos\n"
-        "for each class; a CSV file that names them in a column image, audio, sound, filename,\n"
-        "file, file_name or path; a sound, a video, a file of tokens, JSON\n"
-        "lines (.jsonl, .ndjson), or a text (.txt, .text, .md, .tex).\n"
+        "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on) or of CIFAR-10\n"
+        "or CIFAR-100 in binary form, one file of these, or a CSV file, plain or with gzip; a\n"
+        "folder with a folder of pictures, sounds or videos for each class; a CSV file that names\n"
+        "them in a column image, audio, sound, filename, file, file_name or path; a sound, a\n"
+        "video, a file of tokens, JSON lines (.jsonl, .ndjson), or a text (.txt, .text, .md, "
+        ".tex).\n"
         "\n"
         "`cairn data steps` lists the augmentations with their parameters.",
     .least = 1,
