@@ -6,6 +6,7 @@
 #include "cairn/video.h"
 #include "cli/cli.h"
 #include "data/data.h"
+#include "data/detections.h"
 #include "data/items.h"
 #include "data/json.h"
 #include "data/tokens.h"
@@ -165,6 +166,15 @@ static bool show_text(const cli_call *call, const char *path, cairn_status *stat
     return good && print_built(&out);
 }
 
+static bool show_detections(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_detections *d = cairn_detections_open(path, &data_options, status);
+    bool good = d && print(call, call->json ? cairn_detections_describe_json(d, status)
+                                            : cairn_detections_describe(d, status));
+    cairn_detections_free(d);
+    return good;
+}
+
 static bool show_dataset(const cli_call *call, const char *path, cairn_status *status)
 {
     cairn_dataset *data = cairn_dataset_open(path, &data_options, status);
@@ -195,6 +205,8 @@ static bool run(cli_call *call, cairn_status *status)
         return show_tokens(call, call->word[1], status);
     if (cairn__is_json_lines_name(call->word[1]) || cairn__is_text_name(call->word[1]))
         return show_text(call, call->word[1], status);
+    if (cairn__holds_detections(call->word[1]))
+        return show_detections(call, call->word[1], status);
     if (!cairn__holds_items(call->word[1], &data_options, &items, status))
         return false;
     return (items ? show_items : show_dataset)(call, call->word[1], status);
@@ -208,9 +220,9 @@ const cli_command cli_data = {
         "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on) or of CIFAR-10\n"
         "or CIFAR-100 in binary form, one file of these, or a CSV file, plain or with gzip; a\n"
         "folder with a folder of pictures, sounds or videos for each class; a CSV file that names\n"
-        "them in a column image, audio, sound, filename, file, file_name or path; a sound, a\n"
-        "video, a file of tokens, JSON lines (.jsonl, .ndjson), or a text (.txt, .text, .md, "
-        ".tex).\n"
+        "them in a column image, audio, sound, filename, file, file_name or path; a folder of\n"
+        "Pascal VOC (Annotations/ and JPEGImages/); a sound, a video, a file of tokens, JSON\n"
+        "lines (.jsonl, .ndjson), or a text (.txt, .text, .md, .tex).\n"
         "\n"
         "`cairn data steps` lists the augmentations with their parameters.",
     .least = 1,
