@@ -31,9 +31,9 @@ typedef struct cairn_detections cairn_detections;
  * a test split is drawn. Pictures are not looked for.
  *
  * VOC counts pixels from 1 and names the last one: a box is at (xmin - 1, ymin - 1) and
- * xmax - xmin + 1 wide. A file that counts from 0 so gets -1, which is kept. Classes are numbered in
- * the order of their names' bytes. Boxes whose xmax or ymax is not above xmin or ymin are left out,
- * each with a warning in the log that names file and box.
+ * xmax - xmin + 1 wide. A file that counts from 0 gets -1, which is kept. Classes are numbered
+ * in the order of their names' bytes. Boxes whose xmax or ymax is not above xmin or ymin are left
+ * out, each with a warning in the log that names file and box.
  *
  * options  test_fraction, split_seed, limit and memory_limit_mib (most that one file may be);
  *          copied; NULL for the defaults
@@ -42,9 +42,8 @@ typedef struct cairn_detections cairn_detections;
  * The caller owns the result: cairn_detections_free().
  * Errors: CAIRN_ERR_FILE, CAIRN_ERR_FORMAT (the sentence names file and line), CAIRN_ERR_MISSING
  * (built without expat), CAIRN_ERR_MEMORY. */
-CAIRN_API cairn_detections *cairn_detections_open(const char *path,
-                                                  const cairn_data_options *options,
-                                                  cairn_status *status);
+CAIRN_API cairn_detections *
+cairn_detections_open(const char *path, const cairn_data_options *options, cairn_status *status);
 CAIRN_API void cairn_detections_free(cairn_detections *detections);
 
 /* Items of a split, and one of them, borrowed until the list is freed; index is below the count. */

@@ -38,6 +38,7 @@ typedef struct cairn_image_options {
     int color;           /* cairn_image_color: to what pixels are converted; STORED: 1 or 3 bytes */
     int64_t scale;       /* JPEG only: 1, or decode at 1/2, 1/4, 1/8 of the size */
     int64_t pixel_limit; /* most pixels that a header may announce */
+    bool orient;         /* JPEG only: turn the picture as its EXIF orientation says */
 } cairn_image_options;
 
 CAIRN_API cairn_image_options cairn_image_defaults(void);
@@ -46,7 +47,9 @@ CAIRN_API cairn_image_options cairn_image_defaults(void);
  *
  * Pixels are those that Pillow gives: JPEG by libjpeg-turbo with the accurate integer transform and
  * smooth chroma; CMYK becomes RGB as 255 - K scaled; of PNG, palettes are looked up, transparency
- * is dropped, 16 bits lose the lower 8. Grey of RGB is (19595 r + 38470 g + 7471 b + 2^15) / 2^16.
+ * is dropped, 16 bits lose the lower 8. Pillow itself does not turn pictures by their EXIF
+ * orientation, as its ImageOps.exif_transpose() does; that is done here unless `orient` is false.
+ * Grey of RGB is (19595 r + 38470 g + 7471 b + 2^15) / 2^16.
  *
  * Errors: CAIRN_ERR_FORMAT (neither format, cut short, damaged, or more than pixel_limit pixels:
  * the sentence names the file), CAIRN_ERR_MISSING (built without libjpeg or libpng),

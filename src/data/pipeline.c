@@ -384,6 +384,7 @@ bool cairn__pipeline_run(const cairn_pipeline *p, const void *bytes, size_t size
     cairn_image_options options = cairn_image_defaults();
     options.color = decode->color;
     options.scale = decode->scale;
+    options.orient = decode->orient;
     return cairn_image_decode(bytes, size, name, &options, &work->image, status) &&
            run_steps(p, name, seed, epoch, item, work, status);
 }
