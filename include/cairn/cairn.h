@@ -14,6 +14,9 @@
 #include "cairn/data.h"     /* from files to batches */
 #include "cairn/image.h"    /* pictures, augmentation, items decoded on demand */
 #include "cairn/audio.h"    /* sounds, resampling, the log-mel front end */
+#include "cairn/video.h"    /* frames and clips from files, files from frames */
+#include "cairn/tokens.h"   /* texts, files of tokens, windows of them */
+#include "cairn/detection.h" /* pictures with boxes */
 #include "cairn/train.h"    /* the loop, checkpoints, runs */
 #include "cairn/report.h"   /* pages, charts, events */
 #include "cairn/locoprop.h" /* a method: local losses for each layer */

@@ -105,12 +105,17 @@ typedef struct cairn_dataset cairn_dataset;
  *   a directory  train-images-idx3-ubyte, train-labels-idx1-ubyte, and t10k-... for the test split
  *                (or with a dot, as in train-images.idx3-ubyte), each plain or with .gz;
  *                labels may be absent
+ *   or data_batch_1.bin to data_batch_5.bin, test_batch.bin and batches.meta.txt: CIFAR-10; or
+ *                train.bin, test.bin and fine_label_names.txt: CIFAR-100 with its fine labels.
+ *                Names of classes and test split may be absent
  *   an IDX file  one field, plain or .gz
+ *   a CIFAR file with a name that ends in .bin; plain or gzip
  *   a CSV file   RFC 4180, UTF-8, commas; numeric columns and at most one label column, integers or
  *                text; plain or .gz
  *
  * Fields: "image" (IDX u8 with at least 2 dimensions beside N) or "x" (everything else; CSV gives
- * f32 [N,columns]), then "label" i32 [N]. Text labels are numbered in the order of their bytes.
+ * f32 [N,columns]), then "label" i32 [N]. Those of CIFAR are "image" u8 [N,3,32,32] and "label".
+ * Text labels are numbered in the order of their bytes.
  *
  * Where the source has no test split, floor(test_fraction * N) items are drawn for it by
  * split_seed; both splits keep the order of the file.
@@ -164,9 +169,9 @@ typedef enum cairn_loader_layout {
 } cairn_loader_layout;
 
 typedef struct cairn_loader_options {
-    int64_t batch; /* items, B */
-    bool shuffle;  /* a new order in each epoch */
-    int64_t seed;  /* draws the orders */
+    int64_t batch;     /* items, B */
+    bool shuffle;      /* a new order in each epoch */
+    int64_t seed;      /* draws the orders */
     int64_t window;    /* shuffle inside windows of so many consecutive items; 0: the whole split */
     int64_t rows_seed; /* draws the order of the items inside each batch; -1: as they come */
     bool drop_last;

@@ -38,6 +38,7 @@ typedef struct cairn_image_options {
     int color;           /* cairn_image_color: to what pixels are converted; STORED: 1 or 3 bytes */
     int64_t scale;       /* JPEG only: 1, or decode at 1/2, 1/4, 1/8 of the size */
     int64_t pixel_limit; /* most pixels that a header may announce */
+    bool orient;         /* JPEG only: turn the picture as its EXIF orientation says */
 } cairn_image_options;
 
 CAIRN_API cairn_image_options cairn_image_defaults(void);
@@ -46,7 +47,9 @@ CAIRN_API cairn_image_options cairn_image_defaults(void);
  *
  * Pixels are those that Pillow gives: JPEG by libjpeg-turbo with the accurate integer transform and
  * smooth chroma; CMYK becomes RGB as 255 - K scaled; of PNG, palettes are looked up, transparency
- * is dropped, 16 bits lose the lower 8. Grey of RGB is (19595 r + 38470 g + 7471 b + 2^15) / 2^16.
+ * is dropped, 16 bits lose the lower 8. Pillow itself does not turn pictures by their EXIF
+ * orientation, as its ImageOps.exif_transpose() does; that is done here unless `orient` is false.
+ * Grey of RGB is (19595 r + 38470 g + 7471 b + 2^15) / 2^16.
  *
  * Errors: CAIRN_ERR_FORMAT (neither format, cut short, damaged, or more than pixel_limit pixels:
  * the sentence names the file), CAIRN_ERR_MISSING (built without libjpeg or libpng),
@@ -97,7 +100,11 @@ typedef struct cairn_pipeline cairn_pipeline;
  * logmel, specaugment, mixup:
  *
  *     decode(16000)|cut(32000, pad=mirror)|noise(5, 30)|logmel(80)|specaugment */
-typedef enum cairn_media { CAIRN_MEDIA_PICTURE, CAIRN_MEDIA_SOUND } cairn_media;
+typedef enum cairn_media {
+    CAIRN_MEDIA_PICTURE,
+    CAIRN_MEDIA_SOUND,
+    CAIRN_MEDIA_VIDEO /* no pipeline: see cairn_items_clip() of cairn/video.h */
+} cairn_media;
 
 /* The caller owns the result: cairn_pipeline_free().
  * Errors: CAIRN_ERR_NAME (no such step or parameter), CAIRN_ERR_VALUE (anything else; the sentence
@@ -124,14 +131,14 @@ CAIRN_API bool cairn_pipeline_apply(const cairn_pipeline *pipeline, const void *
 
 /* ---- 4. items ---------------------------------------------------------------------------------
  *
- * A list of pictures, or of sounds, with their labels. They stay in their files until a stream
- * decodes them.
- */
+ * A list of pictures, of sounds or of videos, with their labels. They stay in their files until a
+ * stream (or cairn_items_clip(), for videos) decodes them. */
 
 typedef struct cairn_items cairn_items;
 
-/* Lists the pictures (.jpg, .jpeg, .png, in any case) or the sounds (.wav, .flac, .mp3, .ogg, .oga,
- * .opus, .aac, .m4a, .mka, .aif, .aiff) of what lies at `path`; both together are an error:
+/* Lists the pictures (.jpg, .jpeg, .png, in any case), the sounds (.wav, .flac, .mp3, .ogg, .oga,
+ * .opus, .aac, .m4a, .mka, .aif, .aiff) or the videos (.mp4, .m4v, .mov, .mkv, .webm, .avi, .mpg,
+ * .mpeg, .ogv, .gif) of what lies at `path`; two of these together are an error:
  *
  *   a directory  a folder for each class, whose name is that of the class, numbered in the order of
  *                their bytes; folders inside are searched too. Either the class folders themselves,
@@ -214,7 +221,8 @@ typedef struct cairn_stream cairn_stream;
  * Memory: ahead + 1 batches, one order, and for each thread three pictures of the largest size met.
  * The caller owns the result: cairn_stream_free().
  * Errors: those of cairn_pipeline_parse(); CAIRN_ERR_VALUE when the split has no items, or fewer
- * than a batch with drop_last; CAIRN_ERR_MEMORY when batches exceed memory_limit_mib. */
+ * than a batch with drop_last; CAIRN_ERR_TYPE for a list of videos; CAIRN_ERR_MEMORY when batches
+ * exceed memory_limit_mib. */
 CAIRN_API cairn_stream *cairn_stream_new(const cairn_items *items, cairn_split split,
                                          const cairn_stream_options *options, cairn_status *status);
 CAIRN_API void cairn_stream_free(cairn_stream *stream);

@@ -101,6 +101,24 @@ typedef struct cairn__bytes {
 bool cairn__write_file_atomically(const char *path, const cairn__bytes *pieces, size_t n,
                                   cairn_status *status);
 
+/* The same for a file that is written as it is made. */
+typedef struct cairn__new_file {
+    int file;        /* -1: none is open */
+    char *path;      /* owned: where the file goes */
+    char *temporary; /* owned: where it is */
+} cairn__new_file;
+
+/* Start; add bytes at the end; overwrite bytes that were added (as a header whose figures are known
+ * last); and the end. Each fails with CAIRN_ERR_FILE. */
+bool cairn__new_file_open(cairn__new_file *file, const char *path, cairn_status *status);
+bool cairn__new_file_add(cairn__new_file *file, cairn__bytes piece, cairn_status *status);
+bool cairn__new_file_put(cairn__new_file *file, size_t offset, cairn__bytes piece,
+                         cairn_status *status);
+bool cairn__new_file_finish(cairn__new_file *file, cairn_status *status);
+
+/* Removes what was not finished; does nothing after the end. */
+void cairn__new_file_drop(cairn__new_file *file);
+
 /* ---- time ------------------------------------------------------------------------------------ */
 
 double cairn__seconds(void); /* monotonic */

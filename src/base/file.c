@@ -72,28 +72,96 @@ static bool sync_directory(const char *path, cairn_status *status)
     return good;
 }
 
+static void forget(cairn__new_file *file)
+{
+    cairn__free(file->path);
+    cairn__free(file->temporary);
+    *file = (cairn__new_file){.file = -1};
+}
+
+void cairn__new_file_drop(cairn__new_file *file)
+{
+    if (file->file >= 0) {
+        close(file->file);
+        unlink(file->temporary);
+    }
+    forget(file);
+}
+
+static char *copy_text(const char *text, cairn_status *status)
+{
+    size_t n = strlen(text) + 1;
+    char *copy = cairn__alloc(n, 1, status);
+    return copy ? memcpy(copy, text, n) : NULL;
+}
+
+bool cairn__new_file_open(cairn__new_file *file, const char *path, cairn_status *status)
+{
+    char temporary[PATH_MAX];
+    *file = (cairn__new_file){.file = -1};
+    if (!cairn_ok(status))
+        return false;
+    int opened = open_beside(path, temporary, status);
+    if (opened < 0)
+        return false;
+    file->path = copy_text(path, status);
+    file->temporary = copy_text(temporary, status);
+    if (file->path && file->temporary) {
+        file->file = opened;
+        return true;
+    }
+    close(opened);
+    unlink(temporary);
+    forget(file);
+    return false;
+}
+
+bool cairn__new_file_add(cairn__new_file *file, cairn__bytes piece, cairn_status *status)
+{
+    return cairn_ok(status) && write_all(file->file, file->path, piece, status);
+}
+
+bool cairn__new_file_put(cairn__new_file *file, size_t offset, cairn__bytes piece,
+                         cairn_status *status)
+{
+    if (!cairn_ok(status))
+        return false;
+    if (lseek(file->file, (off_t)offset, SEEK_SET) < 0)
+        return cairn__fail_errno(status, file->path, "write");
+    bool good = write_all(file->file, file->path, piece, status);
+    if (lseek(file->file, 0, SEEK_END) < 0 && good)
+        good = cairn__fail_errno(status, file->path, "write");
+    return good;
+}
+
+bool cairn__new_file_finish(cairn__new_file *file, cairn_status *status)
+{
+    bool good = cairn_ok(status);
+    if (good && fsync(file->file) != 0)
+        good = cairn__fail_errno(status, file->path, "sync");
+    /* Network file systems report a full disk at close. */
+    if (close(file->file) != 0 && good)
+        good = cairn__fail_errno(status, file->path, "close");
+    file->file = -1;
+    if (good && rename(file->temporary, file->path) != 0)
+        good = cairn__fail_errno(status, file->path, "replace");
+    if (!good)
+        unlink(file->temporary);
+    good = good && sync_directory(file->path, status);
+    forget(file);
+    return good;
+}
+
 bool cairn__write_file_atomically(const char *path, const cairn__bytes *pieces, size_t n,
                                   cairn_status *status)
 {
-    char temporary[PATH_MAX];
-    if (!cairn_ok(status))
+    cairn__new_file file;
+    if (!cairn__new_file_open(&file, path, status))
         return false;
-    int file = open_beside(path, temporary, status);
-    if (file < 0)
-        return false;
-    bool good = true;
-    for (size_t i = 0; good && i < n; i++)
-        good = write_all(file, path, pieces[i], status);
-    if (good && fsync(file) != 0)
-        good = cairn__fail_errno(status, path, "sync");
-    /* Network file systems report a full disk at close. */
-    if (close(file) != 0 && good)
-        good = cairn__fail_errno(status, path, "close");
-    if (good && rename(temporary, path) != 0)
-        good = cairn__fail_errno(status, path, "replace");
-    if (!good) {
-        unlink(temporary);
-        return false;
-    }
-    return sync_directory(path, status);
+    for (size_t i = 0; i < n; i++)
+        if (!cairn__new_file_add(&file, pieces[i], status)) {
+            cairn__new_file_drop(&file);
+            return false;
+        }
+    return cairn__new_file_finish(&file, status);
 }

@@ -3,10 +3,13 @@
 #include <sys/stat.h>
 
 #include "cairn/audio.h"
+#include "cairn/video.h"
 #include "cli/cli.h"
 #include "data/data.h"
+#include "data/detections.h"
 #include "data/items.h"
 #include "data/json.h"
+#include "data/tokens.h"
 
 static cairn_data_options data_options;
 
@@ -35,11 +38,44 @@ static bool show_items(const cli_call *call, const char *path, cairn_status *sta
     return good;
 }
 
-static bool is_sound(const char *path)
+/* A file whose ending is that of a sound or a video. */
+static bool is_file_of(const char *path, cairn_media media)
 {
     struct stat about;
-    return cairn__media_of_name(path) == CAIRN_MEDIA_SOUND && stat(path, &about) == 0 &&
-           S_ISREG(about.st_mode);
+    return cairn__media_of_name(path) == media && stat(path, &about) == 0 && S_ISREG(about.st_mode);
+}
+
+/* Prints an object of JSON, or a sentence, that was built in `out`. */
+static bool print_built(cairn__text *out)
+{
+    bool good = !out->failed && printf("%s\n", out->data) > 0;
+    cairn__free(out->data);
+    return good;
+}
+
+static bool show_video(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_video *video = cairn_video_open(path, NULL, status);
+    cairn__text out = {.status = status};
+    if (!video)
+        return false;
+    cairn_video_info v = cairn_video_about(video);
+    cairn_video_free(video);
+    if (call->json) {
+        cairn__text_add(&out, "{\"path\": ");
+        cairn__json_add_string(&out, path);
+        cairn__text_add(&out,
+                        ", \"kind\": \"video\", \"codec\": \"%s\", \"width\": %lld, \"height\": "
+                        "%lld, \"frames\": %lld, \"rate\": %.6f, \"seconds\": %.6f}",
+                        v.codec, (long long)v.stored_width, (long long)v.stored_height,
+                        (long long)v.frames, v.rate, v.seconds);
+    } else {
+        cairn__text_add(&out,
+                        "%s: video (%s), %lld x %lld pixels, %lld frames, %.6g a second, %.3f s",
+                        path, v.codec, (long long)v.stored_width, (long long)v.stored_height,
+                        (long long)v.frames, v.rate, v.seconds);
+    }
+    return print_built(&out);
 }
 
 static bool show_sound(const cli_call *call, const char *path, cairn_status *status)
@@ -58,14 +94,84 @@ static bool show_sound(const cli_call *call, const char *path, cairn_status *sta
                         ", \"kind\": \"sound\", \"channels\": %d, \"rate\": %lld, \"samples\": "
                         "%lld, \"seconds\": %.6f}",
                         sound.channels, (long long)sound.rate, (long long)sound.length, seconds);
-        good = !out.failed && printf("%s\n", out.data) > 0;
-        cairn__free(out.data);
+        good = print_built(&out);
     } else if (good) {
         printf("%s: sound, %d channel%s, %lld samples a second, %lld samples, %.3f s\n", path,
                sound.channels, sound.channels > 1 ? "s" : "", (long long)sound.rate,
                (long long)sound.length, seconds);
     }
     cairn_sound_free(&sound);
+    return good;
+}
+
+static bool show_tokens(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_tokens *tokens = cairn_tokens_open(path, status);
+    cairn__text out = {.status = status};
+    bool good = tokens && cairn_tokens_verify(tokens, status);
+    cairn_tokens_info t = good ? cairn_tokens_about(tokens) : (cairn_tokens_info){0};
+    cairn_tokens_free(tokens);
+    if (!good)
+        return false;
+    if (call->json) {
+        cairn__text_add(&out, "{\"path\": ");
+        cairn__json_add_string(&out, path);
+        cairn__text_add(&out,
+                        ", \"kind\": \"tokens\", \"tokens\": %lld, \"vocabulary\": %lld, "
+                        "\"tokenizer\": \"%016llx\", \"hash\": \"%016llx\"}",
+                        (long long)t.count, (long long)t.vocabulary,
+                        (unsigned long long)t.tokenizer, (unsigned long long)t.hash);
+    } else {
+        cairn__text_add(&out,
+                        "%s: %lld tokens of a vocabulary of %lld, tokenizer %016llx, hash %016llx",
+                        path, (long long)t.count, (long long)t.vocabulary,
+                        (unsigned long long)t.tokenizer, (unsigned long long)t.hash);
+    }
+    return print_built(&out);
+}
+
+/* Of JSON lines the fields of the first are shown, and lines are counted, whatever they hold. */
+static bool show_text(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_text_options options = cairn_text_defaults();
+    bool json = cairn__is_json_lines_name(path);
+    options.format = CAIRN_TEXT_PLAIN;
+    options.cut = json ? CAIRN_TEXT_LINE : CAIRN_TEXT_BLANK;
+    cairn__text fields = {.status = status}, out = {.status = status};
+    cairn_text *text = cairn_text_open(path, &options, status);
+    const char *bytes;
+    size_t n, total = 0;
+    long long documents = 0;
+    for (; text && cairn_text_next(text, &bytes, &n, status); documents++)
+        total += n;
+    cairn_text_free(text);
+    bool good = cairn_ok(status) && (!json || cairn__json_lines_fields(path, &fields, status));
+    if (good && call->json) {
+        cairn__text_add(&out, "{\"path\": ");
+        cairn__json_add_string(&out, path);
+        cairn__text_add(&out, ", \"kind\": \"%s\", \"%s\": %lld, \"bytes\": %zu",
+                        json ? "JSON lines" : "text", json ? "lines" : "paragraphs", documents,
+                        total);
+        if (json) {
+            cairn__text_add(&out, ", \"fields\": ");
+            cairn__json_add_string(&out, fields.data ? fields.data : "");
+        }
+        cairn__text_add(&out, "}");
+    } else if (good) {
+        cairn__text_add(&out, "%s: %s, %lld %s, %zu bytes without blank lines%s%s", path,
+                        json ? "JSON lines" : "text", documents, json ? "lines" : "paragraphs",
+                        total, json ? "; fields: " : "", fields.data ? fields.data : "");
+    }
+    cairn__free(fields.data);
+    return good && print_built(&out);
+}
+
+static bool show_detections(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_detections *d = cairn_detections_open(path, &data_options, status);
+    bool good = d && print(call, call->json ? cairn_detections_describe_json(d, status)
+                                            : cairn_detections_describe(d, status));
+    cairn_detections_free(d);
     return good;
 }
 
@@ -91,8 +197,16 @@ static bool run(cli_call *call, cairn_status *status)
                            "unknown 'data %s'; usage: cairn data info PATH, or cairn data steps",
                            call->word[0]);
     bool items;
-    if (is_sound(call->word[1]))
+    if (is_file_of(call->word[1], CAIRN_MEDIA_SOUND))
         return show_sound(call, call->word[1], status);
+    if (is_file_of(call->word[1], CAIRN_MEDIA_VIDEO))
+        return show_video(call, call->word[1], status);
+    if (cairn__is_tokens(call->word[1]))
+        return show_tokens(call, call->word[1], status);
+    if (cairn__is_json_lines_name(call->word[1]) || cairn__is_text_name(call->word[1]))
+        return show_text(call, call->word[1], status);
+    if (cairn__holds_detections(call->word[1]))
+        return show_detections(call, call->word[1], status);
     if (!cairn__holds_items(call->word[1], &data_options, &items, status))
         return false;
     return (items ? show_items : show_dataset)(call, call->word[1], status);
@@ -103,10 +217,12 @@ const cli_command cli_data = {
     .arguments = "info PATH | steps",
     .summary = "shows what a directory or file of data holds, or the steps of pipelines",
     .details =
-        "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on), one IDX file,\n"
-        "or a CSV file, plain or with gzip; a folder with a folder of pictures or of sounds for\n"
-        "each class; a CSV file that names pictures or sounds in a column image, audio, sound,\n"
-        "filename, file, file_name or path; or a sound.\n"
+        "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on) or of CIFAR-10\n"
+        "or CIFAR-100 in binary form, one file of these, or a CSV file, plain or with gzip; a\n"
+        "folder with a folder of pictures, sounds or videos for each class; a CSV file that names\n"
+        "them in a column image, audio, sound, filename, file, file_name or path; a folder of\n"
+        "Pascal VOC (Annotations/ and JPEGImages/); a sound, a video, a file of tokens, JSON\n"
+        "lines (.jsonl, .ndjson), or a text (.txt, .text, .md, .tex).\n"
         "\n"
         "`cairn data steps` lists the augmentations with their parameters.",
     .least = 1,

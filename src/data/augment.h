@@ -85,6 +85,7 @@ extern const cairn__augmentation *const cairn__sound_augmentations[];
 typedef struct cairn__decode_parameters {
     int color; /* cairn_image_color */
     int64_t scale;
+    bool orient;
 } cairn__decode_parameters;
 
 typedef struct cairn__sound_parameters {

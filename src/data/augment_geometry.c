@@ -12,6 +12,8 @@ static const cairn_option decode_table[] = {
                      "what pixels are converted to", "Pillow's convert()"),
     CAIRN_OPT_COUNT(cairn__decode_parameters, scale, 1, 1, 8,
                     "decode JPEG at 1/2, 1/4 or 1/8 of the size, which is faster", ""),
+    CAIRN_OPT_FLAG(cairn__decode_parameters, orient, true, "turn JPEG as its EXIF orientation says",
+                   "Pillow's exif_transpose()"),
     CAIRN_OPT_END,
 };
 

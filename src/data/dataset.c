@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/cifar.h"
 #include "data/data.h"
 #include "data/file.h"
 #include "data/idx.h"
@@ -12,8 +13,8 @@
 static const char *const headers[] = {"auto", "yes", "no", NULL};
 
 const cairn_option cairn__data_table[] = {
-    CAIRN_OPT_PATH(cairn_data_options, data, "", "directory of IDX files, IDX file or CSV file",
-                   ""),
+    CAIRN_OPT_PATH(cairn_data_options, data, "",
+                   "directory of IDX or CIFAR files, or one IDX, CIFAR or CSV file", ""),
     CAIRN_OPT_REAL(cairn_data_options, test_fraction, 0.1, 0, 0.9,
                    "share of the items kept for testing where the data have no test split", ""),
     CAIRN_OPT_COUNT(cairn_data_options, split_seed, 1, 0, 1e15,
@@ -146,6 +147,8 @@ static bool read_directory(cairn_dataset *d, const cairn_data_options *options,
     static const char *const train[] = {"train-images", "train-labels"};
     static const char *const test[] = {"t10k-images", "t10k-labels"};
     cairn_field(*f)[CAIRN__MOST_FIELDS] = d->fields;
+    if (cairn__is_cifar_folder(d->path))
+        return cairn__cifar_folder(d, limit_of(options), status);
     d->kind = "directory of IDX files";
     if (!read_split(d, CAIRN_SPLIT_TRAIN, train, false, options, status) ||
         !read_split(d, CAIRN_SPLIT_TEST, test, true, options, status))
@@ -171,6 +174,8 @@ static bool read_bytes(cairn_dataset *d, const void *bytes, size_t size,
 {
     cairn_field *fields = d->fields[CAIRN_SPLIT_TRAIN];
     cairn__table table;
+    if (cairn__is_cifar(bytes, size, d->path))
+        return cairn__cifar_parse(d, bytes, size, d->path, status);
     if (cairn__is_idx(bytes, size)) {
         d->kind = "IDX file";
         d->count = 1;

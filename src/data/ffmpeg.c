@@ -45,15 +45,13 @@ static void load(void)
     }
 }
 
-const cairn__ffmpeg *cairn__ffmpeg_load(const char *name, cairn_status *status)
+const cairn__ffmpeg *cairn__ffmpeg_load(const char *name, const char *what, cairn_status *status)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load);
     if (loaded)
         return &functions;
-    cairn__fail(status, CAIRN_ERR_MISSING,
-                "%s: is not WAV, and FFmpeg, which reads other sounds, cannot be loaded: %s", name,
-                reason);
+    cairn__fail(status, CAIRN_ERR_MISSING, "%s: %s cannot be loaded: %s", name, what, reason);
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,8 +32,8 @@ static bool read_all(int file, const char *path, unsigned char *to, size_t size,
     return true;
 }
 
-static bool read_open(int file, const char *path, size_t limit, cairn__content *content,
-                      cairn_status *status)
+/* The length of a regular file. */
+static bool length_of(int file, const char *path, size_t *size, cairn_status *status)
 {
     struct stat about;
     if (fstat(file, &about) != 0)
@@ -40,9 +41,18 @@ static bool read_open(int file, const char *path, size_t limit, cairn__content *
     if (!S_ISREG(about.st_mode))
         return cairn__fail(status, CAIRN_ERR_FILE, "%s: is %s, expected a regular file", path,
                            S_ISDIR(about.st_mode) ? "a directory" : "a device, socket or pipe");
-    if ((uintmax_t)about.st_size > limit)
+    *size = (size_t)about.st_size;
+    return true;
+}
+
+static bool read_open(int file, const char *path, size_t limit, cairn__content *content,
+                      cairn_status *status)
+{
+    size_t size;
+    if (!length_of(file, path, &size, status))
+        return false;
+    if (size > limit)
         return over_limit(path, "the file", limit, status);
-    size_t size = (size_t)about.st_size;
     unsigned char *data = cairn__alloc(size, 1, status);
     if (!data)
         return false;
@@ -54,14 +64,49 @@ static bool read_open(int file, const char *path, size_t limit, cairn__content *
     return true;
 }
 
+/* O_NONBLOCK: opening a pipe that nobody writes must not hang; it has no effect on files. */
+static int open_file(const char *path, cairn_status *status)
+{
+    int file = cairn_ok(status) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    if (file < 0)
+        cairn__fail_errno(status, path, "open");
+    return file;
+}
+
+int cairn__open_regular(const char *path, size_t *size, cairn_status *status)
+{
+    int file = open_file(path, status);
+    if (file < 0 || length_of(file, path, size, status))
+        return file;
+    close(file);
+    return -1;
+}
+
+void *cairn__map_file(const char *path, size_t *size, cairn_status *status)
+{
+    int file = cairn__open_regular(path, size, status);
+    if (file < 0)
+        return NULL;
+    void *map = *size ? mmap(NULL, *size, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
+    if (*size == 0)
+        cairn__fail(status, CAIRN_ERR_FILE, "%s: the file is empty", path);
+    else if (map == MAP_FAILED)
+        cairn__fail_errno(status, path, "map");
+    close(file);
+    return map == MAP_FAILED ? NULL : map;
+}
+
+void cairn__unmap_file(void *map, size_t size)
+{
+    if (map)
+        munmap(map, size);
+}
+
 bool cairn__read_file(const char *path, size_t limit, cairn__content *content, cairn_status *status)
 {
-    if (!cairn_ok(status))
-        return false;
-    /* O_NONBLOCK: opening a pipe that nobody writes must not hang; it has no effect on files. */
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int file = open_file(path, status);
     if (file < 0)
-        return cairn__fail_errno(status, path, "open");
+        return false;
     cairn__content raw;
     bool good = read_open(file, path, limit, &raw, status);
     close(file);

@@ -27,6 +27,15 @@ bool cairn__is_gzip(const void *bytes, size_t size);
 bool cairn__gunzip(const void *bytes, size_t size, const char *name, size_t limit,
                    cairn__content *content, cairn_status *status);
 
+/* Opens a regular file for reading and finds its length; -1 with CAIRN_ERR_FILE. The caller closes
+ * it. */
+int cairn__open_regular(const char *path, size_t *size, cairn_status *status);
+
+/* Maps a regular file for reading; *size bytes. NULL with CAIRN_ERR_FILE, an empty file included.
+ * A file that is made shorter by others while it is mapped ends the process, as with any map. */
+void *cairn__map_file(const char *path, size_t *size, cairn_status *status);
+void cairn__unmap_file(void *map, size_t size);
+
 void cairn__content_free(cairn__content *content);
 
 #endif

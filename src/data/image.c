@@ -14,7 +14,7 @@ static const int64_t standard_pixel_limit = 178956970;
 cairn_image_options cairn_image_defaults(void)
 {
     return (cairn_image_options){
-        .color = CAIRN_IMAGE_RGB, .scale = 1, .pixel_limit = standard_pixel_limit};
+        .color = CAIRN_IMAGE_RGB, .scale = 1, .pixel_limit = standard_pixel_limit, .orient = true};
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* Lists of pictures and sounds: see items.h and cairn/image.h. Folders and tables fill them
+/* Lists of pictures, sounds and videos: see items.h and cairn/image.h. Folders and tables fill them
  * (items_folder.c, items_table.c); here are the list itself, its test split, and its description.
  */
 #include "data/items.h"
@@ -9,14 +9,16 @@
 
 #include "data/json.h"
 
-enum { PICTURE_ENDINGS = 3 };
+enum { PICTURE_ENDINGS = 3, SOUND_ENDINGS = 11 };
 
-const char *const cairn__item_endings[] = {".jpg", ".jpeg", ".png", ".wav",  ".flac",
-                                           ".mp3", ".ogg",  ".oga", ".opus", ".aac",
-                                           ".m4a", ".mka",  ".aif", ".aiff", NULL};
+const char *const cairn__item_endings[] = {
+    ".jpg",  ".jpeg", ".png", ".wav",  ".flac", ".mp3", ".ogg", ".oga", ".opus",
+    ".aac",  ".m4a",  ".mka", ".aif",  ".aiff", ".mp4", ".m4v", ".mov", ".mkv",
+    ".webm", ".avi",  ".mpg", ".mpeg", ".ogv",  ".gif", NULL};
 
-static const char *const nouns[] = {
-    [CAIRN_MEDIA_PICTURE] = "pictures", [CAIRN_MEDIA_SOUND] = "sounds"};
+static const char *const nouns[] = {[CAIRN_MEDIA_PICTURE] = "pictures",
+                                    [CAIRN_MEDIA_SOUND] = "sounds",
+                                    [CAIRN_MEDIA_VIDEO] = "videos"};
 
 /* The place of a name's ending in the list; -1: not there. */
 static int ending_of(const char *name)
@@ -35,7 +37,10 @@ bool cairn__is_item_name(const char *name)
 
 cairn_media cairn__media_of_name(const char *name)
 {
-    return ending_of(name) < PICTURE_ENDINGS ? CAIRN_MEDIA_PICTURE : CAIRN_MEDIA_SOUND;
+    int ending = ending_of(name);
+    return ending < PICTURE_ENDINGS                   ? CAIRN_MEDIA_PICTURE
+           : ending < PICTURE_ENDINGS + SOUND_ENDINGS ? CAIRN_MEDIA_SOUND
+                                                      : CAIRN_MEDIA_VIDEO;
 }
 
 bool cairn__holds_items(const char *path, const cairn_data_options *options, bool *holds,
@@ -139,8 +144,8 @@ static bool fill(cairn_items *items, const char *path, cairn_status *status)
         return false;
     if (items->lists[CAIRN_SPLIT_TRAIN].n == 0)
         return cairn__fail(status, CAIRN_ERR_FORMAT,
-                           "%s: no pictures and no sounds, expected .jpg, .jpeg or .png, or .wav, "
-                           ".flac, .mp3, .ogg or other sounds",
+                           "%s: no pictures, sounds or videos, expected .jpg, .jpeg or .png, .wav, "
+                           ".flac, .mp3, .ogg or other sounds, .mp4, .mkv, .avi or other videos",
                            path);
     if (!items->split && !draw_split(items, status))
         return false;

@@ -3,6 +3,7 @@
  * libjpeg reports by calling back, and its way out of a call is longjmp: everything that must
  * survive the jump is in the record `decoder`, and setjmp stands in one function that holds nothing
  * else. A file that ends too early is an error here, while libjpeg itself would go on with grey. */
+#include "data/exif.h"
 #include "data/image.h"
 
 #include <setjmp.h>
@@ -24,6 +25,9 @@ bool cairn__is_jpeg(const void *bytes, size_t size)
  * own command stops at a number given by hand; real files have about ten. */
 enum { MOST_SCANS = 128 };
 
+/* A segment is never longer. */
+enum { MOST_MARKER = 0xFFFF };
+
 typedef struct decoder {
     struct jpeg_decompress_struct jpeg; /* first: callbacks get its address */
     struct jpeg_error_mgr errors;
@@ -35,6 +39,7 @@ typedef struct decoder {
     cairn_image *image;
     cairn_status *status;
     cairn_image row; /* of CMYK */
+    int orientation;
 } decoder;
 
 /* ---- callbacks ------------------------------------------------------------------------------- */
@@ -125,7 +130,11 @@ static bool steps(decoder *d, const void *bytes, size_t size, const cairn_image_
     j->src = &d->source;
     d->progress.progress_monitor = on_progress;
     j->progress = &d->progress;
+    if (options->orient)
+        jpeg_save_markers(j, JPEG_APP0 + 1, MOST_MARKER);
     jpeg_read_header(j, TRUE);
+    for (jpeg_saved_marker_ptr m = j->marker_list; m && d->orientation == 1; m = m->next)
+        d->orientation = cairn__exif_orientation(m->data, m->data_length);
     if (!cairn__image_announced(d->name, j->image_width, j->image_height, options->pixel_limit,
                                 d->status))
         return false;
@@ -161,7 +170,7 @@ bool cairn__jpeg_decode(const void *bytes, size_t size, const char *name,
                         const cairn_image_options *options, cairn_image *image,
                         cairn_status *status)
 {
-    decoder d = {.name = name, .image = image, .status = status};
+    decoder d = {.name = name, .image = image, .status = status, .orientation = 1};
     cairn_status local = CAIRN_STATUS_INIT;
     if (!d.status)
         d.status = &local;
@@ -172,7 +181,7 @@ bool cairn__jpeg_decode(const void *bytes, size_t size, const char *name,
     bool good = guarded(&d, bytes, size, options);
     jpeg_destroy_decompress(&d.jpeg);
     cairn_image_free(&d.row);
-    return good;
+    return good && cairn__image_orient(image, d.orientation, status);
 }
 
 #else

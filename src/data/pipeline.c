@@ -245,6 +245,11 @@ cairn_pipeline *cairn_pipeline_parse(const char *text, cairn_status *status)
 
 cairn_pipeline *cairn_pipeline_parse_for(const char *text, cairn_media media, cairn_status *status)
 {
+    if (cairn_ok(status) && (size_t)media >= CAIRN__COUNT(media_of)) {
+        cairn__fail(status, CAIRN_ERR_TYPE,
+                    "pipeline: there are none for videos, expected pictures or sounds");
+        return NULL;
+    }
     cairn_pipeline *pipeline = cairn__alloc(1, sizeof *pipeline, status);
     if (!pipeline)
         return NULL;
@@ -379,6 +384,7 @@ bool cairn__pipeline_run(const cairn_pipeline *p, const void *bytes, size_t size
     cairn_image_options options = cairn_image_defaults();
     options.color = decode->color;
     options.scale = decode->scale;
+    options.orient = decode->orient;
     return cairn_image_decode(bytes, size, name, &options, &work->image, status) &&
            run_steps(p, name, seed, epoch, item, work, status);
 }

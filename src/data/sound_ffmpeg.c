@@ -1,137 +1,33 @@
-/* Sounds through FFmpeg's libavformat and libavcodec.
- *
- * They are given bytes in memory and nothing else: formats and decoders are those listed here, no
- * protocol is allowed, and the call by which a format opens another file fails always. Playlists
- * that made FFmpeg read local files (CVE-2016-1897, CVE-2017-9993) are neither listed nor would
- * they reach anything. One thread a decoder: files are what is done in parallel. */
+/* Sounds through FFmpeg: see ffmpeg_input.h for what keeps it in bounds. */
 #include "config.h"
 #include "data/sound.h"
 
 #if CAIRN__HAVE_FFMPEG
 #include <string.h>
 
-#include "data/ffmpeg.h"
+#include "data/ffmpeg_input.h"
 
 static const char formats[] = "flac,mp3,aac,ogg,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,aiff";
 static const char decoders[] =
     "flac,mp3,mp3float,aac,vorbis,opus,libopus,alac,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,"
     "pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64be";
 
-enum { WINDOW = 1 << 15 };
+static const cairn__ffmpeg_kind kind = {
+    .media = AVMEDIA_TYPE_AUDIO,
+    .missing = "is not WAV, and FFmpeg, which reads other sounds,",
+    .none = "no sound in the file",
+    .unreadable = "no sound that can be read (WAV, FLAC, MP3, AAC, Ogg, Matroska, MP4, AIFF)",
+    .formats = formats,
+    .decoders = decoders,
+};
 
 typedef struct source {
-    const unsigned char *bytes; /* borrowed */
-    size_t size, at;
+    cairn__ffmpeg_input in;
     const char *name;
     const cairn_sound_options *options;
     cairn_sound *sound;
     cairn_status *status;
-    AVIOContext *io;
-    AVFormatContext *file;
-    AVCodecContext *decoder;
-    AVPacket *packet;
-    AVFrame *frame;
-    int stream;
-    const cairn__ffmpeg *ff;
 } source;
-
-static bool fail(source *s, const char *what, int code)
-{
-    char reason[AV_ERROR_MAX_STRING_SIZE] = "";
-    s->ff->av_strerror(code, reason, sizeof reason);
-    return cairn__fail(s->status, code == AVERROR(ENOMEM) ? CAIRN_ERR_MEMORY : CAIRN_ERR_FORMAT,
-                       "%s: %s: %s", s->name, what, reason);
-}
-
-/* ---- bytes ----------------------------------------------------------------------------------- */
-
-static int read_bytes(void *opaque, uint8_t *to, int n)
-{
-    source *s = opaque;
-    size_t taken = CAIRN__MIN((size_t)n, s->size - s->at);
-    if (taken == 0)
-        return AVERROR_EOF;
-    memcpy(to, s->bytes + s->at, taken);
-    s->at += taken;
-    return (int)taken;
-}
-
-static int64_t seek_bytes(void *opaque, int64_t offset, int whence)
-{
-    source *s = opaque;
-    int64_t start = 0;
-    whence &= ~AVSEEK_FORCE;
-    if (whence == AVSEEK_SIZE)
-        return (int64_t)s->size;
-    if (whence == SEEK_CUR)
-        start = (int64_t)s->at;
-    else if (whence == SEEK_END)
-        start = (int64_t)s->size;
-    else if (whence != SEEK_SET)
-        return AVERROR(EINVAL);
-    if (offset < -start || offset > (int64_t)s->size - start)
-        return AVERROR(EINVAL);
-    s->at = (size_t)(start + offset);
-    return (int64_t)s->at;
-}
-
-static int refuse_file(AVFormatContext *file, AVIOContext **io, const char *url, int flags,
-                       AVDictionary **options)
-{
-    (void)file, (void)io, (void)url, (void)flags, (void)options;
-    return AVERROR(EACCES);
-}
-
-/* ---- opening --------------------------------------------------------------------------------- */
-
-static bool open_file(source *s)
-{
-    AVDictionary *options = NULL;
-    unsigned char *window = s->ff->av_malloc(WINDOW);
-    if (window)
-        s->io = s->ff->avio_alloc_context(window, WINDOW, 0, s, read_bytes, NULL, seek_bytes);
-    s->file = s->io ? s->ff->avformat_alloc_context() : NULL;
-    if (!s->io)
-        s->ff->av_free(window);
-    if (!s->file)
-        return fail(s, "opening", AVERROR(ENOMEM));
-    s->file->pb = s->io;
-    s->file->io_open = refuse_file;
-    s->ff->av_dict_set(&options, "format_whitelist", formats, 0);
-    s->ff->av_dict_set(&options, "codec_whitelist", decoders, 0);
-    s->ff->av_dict_set(&options, "protocol_whitelist", "", 0);
-    /* Frees s->file when it fails. */
-    int code = s->ff->avformat_open_input(&s->file, "", NULL, &options);
-    s->ff->av_dict_free(&options);
-    if (code < 0)
-        return fail(s, "no sound that can be read (WAV, FLAC, MP3, AAC, Ogg, Matroska, MP4, AIFF)",
-                    code);
-    code = s->ff->avformat_find_stream_info(s->file, NULL);
-    return code >= 0 || fail(s, "looking for a sound", code);
-}
-
-static bool open_decoder(source *s)
-{
-    AVDictionary *options = NULL;
-    const AVCodec *codec = NULL;
-    s->stream = s->ff->av_find_best_stream(s->file, AVMEDIA_TYPE_AUDIO, -1, -1, &codec, 0);
-    if (s->stream < 0)
-        return fail(s, "no sound in the file", s->stream);
-    s->decoder = s->ff->avcodec_alloc_context3(codec);
-    s->packet = s->ff->av_packet_alloc();
-    s->frame = s->ff->av_frame_alloc();
-    if (!s->decoder || !s->packet || !s->frame)
-        return fail(s, "opening", AVERROR(ENOMEM));
-    int code = s->ff->avcodec_parameters_to_context(s->decoder,
-                                                    s->file->streams[s->stream]->codecpar);
-    s->decoder->thread_count = 1;
-    s->decoder->pkt_timebase = s->file->streams[s->stream]->time_base;
-    s->ff->av_dict_set(&options, "codec_whitelist", decoders, 0);
-    if (code >= 0)
-        code = s->ff->avcodec_open2(s->decoder, codec, &options);
-    s->ff->av_dict_free(&options);
-    return code >= 0 || fail(s, "opening the decoder", code);
-}
 
 /* ---- samples --------------------------------------------------------------------------------- */
 
@@ -150,9 +46,9 @@ static float value_of(const void *from, enum AVSampleFormat form, int64_t i, con
 static bool add_samples(source *s)
 {
     cairn_sound *sound = s->sound;
-    const AVFrame *f = s->frame;
+    const AVFrame *f = s->in.frame;
     int scale = s->options->scale, channels = f->ch_layout.nb_channels;
-    enum AVSampleFormat form = s->ff->av_get_packed_sample_fmt((enum AVSampleFormat)f->format);
+    enum AVSampleFormat form = s->in.ff->av_get_packed_sample_fmt((enum AVSampleFormat)f->format);
     const double divisors[] = {cairn__sound_divisor(8, scale), cairn__sound_divisor(16, scale),
                                cairn__sound_divisor(32, scale)};
     if (sound->length == 0) {
@@ -193,51 +89,26 @@ static bool add_samples(source *s)
     return true;
 }
 
-/* Takes what the decoder has ready. */
-static bool take_frames(source *s)
+static bool decode_all(source *s)
 {
     for (;;) {
-        int code = s->ff->avcodec_receive_frame(s->decoder, s->frame);
-        if (code == AVERROR(EAGAIN) || code == AVERROR_EOF)
-            return true;
-        if (code < 0)
-            return fail(s, "damaged", code);
+        int found = cairn__ffmpeg_next(&s->in);
+        if (found <= 0)
+            return found == 0;
         bool good = add_samples(s);
-        s->ff->av_frame_unref(s->frame);
+        s->in.ff->av_frame_unref(s->in.frame);
         if (!good)
             return false;
     }
 }
 
-static bool decode_all(source *s)
-{
-    for (;;) {
-        int code = s->ff->av_read_frame(s->file, s->packet);
-        if (code == AVERROR_EOF)
-            break;
-        if (code < 0)
-            return fail(s, "damaged", code);
-        if (s->packet->stream_index == s->stream)
-            code = s->ff->avcodec_send_packet(s->decoder, s->packet);
-        s->ff->av_packet_unref(s->packet);
-        if (code < 0)
-            return fail(s, "damaged", code);
-        if (!take_frames(s))
-            return false;
-    }
-    int code = s->ff->avcodec_send_packet(s->decoder, NULL);
-    if (code < 0)
-        return fail(s, "damaged", code);
-    return take_frames(s);
-}
-
 /* FLAC says in its header how many samples there are; what is missing was cut off. */
 static bool check_length(source *s)
 {
-    const AVStream *stream = s->file->streams[s->stream];
+    const AVStream *stream = s->in.format->streams[s->in.stream];
     if (s->sound->length == 0)
         return cairn__fail(s->status, CAIRN_ERR_FORMAT, "%s: holds no samples", s->name);
-    if (strcmp(s->file->iformat->name, "flac") != 0 || stream->duration <= 0 ||
+    if (strcmp(s->in.format->iformat->name, "flac") != 0 || stream->duration <= 0 ||
         (int64_t)stream->time_base.num * s->sound->rate != stream->time_base.den)
         return true;
     return s->sound->length >= stream->duration ||
@@ -251,23 +122,19 @@ bool cairn__ffmpeg_sound(const void *bytes, size_t size, const char *name,
                          const cairn_sound_options *options, cairn_sound *sound,
                          cairn_status *status)
 {
-    source s = {.bytes = bytes,
-                .size = size,
+    source s = {.in = {.kind = &kind,
+                       .bytes = bytes,
+                       .file = -1,
+                       .size = size,
+                       .name = name,
+                       .status = status},
                 .name = name,
                 .options = options,
                 .sound = sound,
                 .status = status};
     sound->length = 0;
-    if (!(s.ff = cairn__ffmpeg_load(name, status)))
-        return false;
-    bool good = open_file(&s) && open_decoder(&s) && decode_all(&s) && check_length(&s);
-    s.ff->av_frame_free(&s.frame);
-    s.ff->av_packet_free(&s.packet);
-    s.ff->avcodec_free_context(&s.decoder);
-    s.ff->avformat_close_input(&s.file);
-    if (s.io)
-        s.ff->av_freep(&s.io->buffer);
-    s.ff->avio_context_free(&s.io);
+    bool good = cairn__ffmpeg_open(&s.in) && decode_all(&s) && check_length(&s);
+    cairn__ffmpeg_close(&s.in);
     return good;
 }
 

@@ -243,3 +243,108 @@ TEST(resizing_is_the_same_on_every_instruction_set_and_in_windows)
     for (size_t i = 0; i < CAIRN__COUNT(all); i++)
         cairn_image_free(all[i]);
 }
+
+/* ---- orientation ----------------------------------------------------------------------------- */
+
+/* What EXIF 4.6.4 says of each orientation: where the first row and the first column are seen. */
+static const struct {
+    char row, column; /* top, bottom, left, right */
+} sides[] = {{0, 0},     {'t', 'l'}, {'t', 'r'}, {'b', 'r'}, {'b', 'l'},
+             {'l', 't'}, {'r', 't'}, {'r', 'b'}, {'l', 'b'}};
+
+static void put_number(unsigned char **to, bool big, unsigned value, int bytes)
+{
+    for (int i = 0; i < bytes; i++)
+        *(*to)++ = (unsigned char)(value >> 8 * (big ? bytes - 1 - i : i));
+}
+
+/* The APP1 segment with an orientation, behind another entry: its length. */
+static size_t put_exif(unsigned char *to, int orientation, bool big)
+{
+    unsigned char *at = to;
+    memcpy(at,
+           "\xFF\xE1\0\x2A"
+           "Exif\0\0",
+           10);
+    memcpy(at + 10, big ? "MM" : "II", 2);
+    at += 12;
+    put_number(&at, big, 42, 2);
+    put_number(&at, big, 8, 4);
+    put_number(&at, big, 2, 2);
+    for (int i = 0; i < 2; i++) {
+        put_number(&at, big, i ? 0x0112 : 0x010F, 2);
+        put_number(&at, big, i ? 3 : 2, 2);
+        put_number(&at, big, 1, 4);
+        put_number(&at, big, i ? (unsigned)orientation : 5, 2);
+        put_number(&at, big, 0, 2);
+    }
+    return (size_t)(at - to);
+}
+
+/* Decodes a file with n bytes put in behind its first two. */
+static bool decode_with(const char *jpeg, size_t size, const unsigned char *segment, size_t n,
+                        bool orient, cairn_image *image)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_image_options options = cairn_image_defaults();
+    char *whole = cairn__alloc(size + n, 1, &status);
+    options.orient = orient;
+    memcpy(whole, jpeg, 2);
+    memcpy(whole + 2, segment, n);
+    memcpy(whole + 2 + n, jpeg + 2, size - 2);
+    bool good = cairn_image_decode(whole, size + n, "exif.jpg", &options, image, &status);
+    cairn__free(whole);
+    return good;
+}
+
+static void check_oriented(const cairn_image *from, const cairn_image *to, int orientation)
+{
+    bool swap = orientation > 4;
+    CHECK_INT(to->width, swap ? from->height : from->width);
+    CHECK_INT(to->height, swap ? from->width : from->height);
+    int64_t wrong = 0;
+    for (int64_t v = 0; v < from->height; v++)
+        for (int64_t u = 0; u < from->width; u++) {
+            int64_t x = 0, y = 0, last_v = from->height - 1, last_u = from->width - 1;
+            char row = sides[orientation].row, column = sides[orientation].column;
+            *(row == 't' || row == 'b' ? &y : &x) = row == 't' || row == 'l' ? v : last_v - v;
+            *(column == 't' || column == 'b' ? &y : &x) =
+                column == 't' || column == 'l' ? u : last_u - u;
+            wrong += memcmp(from->pixels + 3 * (v * from->width + u),
+                            to->pixels + 3 * (y * to->width + x), 3) != 0;
+        }
+    CHECK_INT(wrong, 0);
+}
+
+TEST(pictures_are_turned_as_exif_says)
+{
+    unsigned char segment[64];
+    size_t size;
+    cairn_image plain = {0}, turned = {0};
+    char *jpeg = test_read_file(FOLDER "full.jpg", &size);
+    if (!CHECK(jpeg != NULL) || !built_in("full.jpg")) {
+        cairn__free(jpeg);
+        return;
+    }
+    CHECK(decode_with(jpeg, size, segment, 0, true, &plain));
+    CHECK(plain.width != plain.height);
+    for (int orientation = 0; orientation <= 9; orientation++)
+        for (int big = 0; big < 2; big++) {
+            size_t n = put_exif(segment, orientation, big);
+            int expected = orientation >= 1 && orientation <= 8 ? orientation : 1;
+            CHECK(decode_with(jpeg, size, segment, n, true, &turned));
+            check_oriented(&plain, &turned, expected);
+            CHECK(decode_with(jpeg, size, segment, n, false, &turned));
+            check_oriented(&plain, &turned, 1);
+        }
+    /* Cut short anywhere before the value, it says nothing, and the picture is there. */
+    for (unsigned char length = 2; length < 40; length++) {
+        put_exif(segment, 6, true);
+        segment[3] = length;
+        CHECK(decode_with(jpeg, size, segment, 2 + (size_t)length, true, &turned));
+        CHECK_INT(turned.width, plain.width);
+    }
+    cairn__free(jpeg);
+    cairn_image_free(&plain);
+    cairn_image_free(&turned);
+}

@@ -122,14 +122,15 @@ TEST(hue)
 TEST(a_pipeline_as_text_parses_to_itself)
 {
     static const char *const rows[][2] = {
-        {"", "decode(color=rgb, scale=1)"},
+        {"", "decode(color=rgb, scale=1, orient=true)"},
         {" decode | crop ( 32 , fill = 7 ) ",
-         "decode(color=rgb, scale=1)|crop(size=32, padding=0, fill=7)"},
-        {"flip", "decode(color=rgb, scale=1)|flip(p=0.5)"},
+         "decode(color=rgb, scale=1, orient=true)|crop(size=32, padding=0, fill=7)"},
+        {"flip", "decode(color=rgb, scale=1, orient=true)|flip(p=0.5)"},
         {"flip()|resize(8, exact=true)",
-         "decode(color=rgb, scale=1)|flip(p=0.5)|resize(size=8, filter=bilinear, exact=true)"},
+         "decode(color=rgb, scale=1, orient=true)|flip(p=0.5)|resize(size=8, filter=bilinear, "
+         "exact=true)"},
         {"decode(grey)|mixup|cutmix(0.5)",
-         "decode(color=grey, scale=1)|mixup(alpha=0.2)|cutmix(alpha=0.5)"},
+         "decode(color=grey, scale=1, orient=true)|mixup(alpha=0.2)|cutmix(alpha=0.5)"},
     };
     for (size_t i = 0; i < CAIRN__COUNT(rows); i++) {
         cairn_status status = CAIRN_STATUS_INIT;

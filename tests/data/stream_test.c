@@ -138,7 +138,7 @@ TEST(a_table_with_names_of_pictures)
         {"a,b\n1,2\n", "", ":1: no column of files, expected one called image, audio"},
         {"image,b\n1\n", "", ":2: 1 columns, expected 2 as in the header"},
         {"image,b\n1,2\n", "c", ": no column 'c' for the labels, expected a name of the header"},
-        {"image\n", "", ": no pictures and no sounds, expected .jpg, .jpeg or .png, or .wav"},
+        {"image\n", "", ": no pictures, sounds or videos, expected .jpg, .jpeg or .png, .wav"},
     };
     for (size_t i = 0; i < CAIRN__COUNT(bad); i++) {
         test_write_file(test_path("t/b.csv"), bad[i][0], strlen(bad[i][0]));

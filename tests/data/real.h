@@ -1,0 +1,21 @@
+/* Real data sets that a test uses where they are: the folder is that of the variable CAIRN_DATA, or
+ * a usual place. Without them the test says so and goes on. */
+#ifndef CAIRN_TESTS_DATA_REAL_H
+#define CAIRN_TESTS_DATA_REAL_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Writes the path of a file or folder there; false, with a printed line, when it is absent. */
+static inline bool real_path(const char *name, char path[1024])
+{
+    const char *root = getenv("CAIRN_DATA");
+    snprintf(path, 1024, "%s/%s", root ? root : "/work/shared/data", name);
+    if (access(path, R_OK) == 0)
+        return true;
+    printf("skipped: %s is not here\n", path);
+    return false;
+}
+
+#endif
