@@ -14,6 +14,7 @@
 #include "cairn/data.h"     /* from files to batches */
 #include "cairn/image.h"    /* pictures, augmentation, items decoded on demand */
 #include "cairn/audio.h"    /* sounds, resampling, the log-mel front end */
+#include "cairn/weights.h"  /* models of others: Hugging Face directories, GGUF */
 #include "cairn/train.h"    /* the loop, checkpoints, runs */
 #include "cairn/report.h"   /* pages, charts, events */
 #include "cairn/locoprop.h" /* a method: local losses for each layer */
