@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "cairn/audio.h"
+#include "cairn/weights.h"
 #include "cli/cli.h"
 #include "data/data.h"
 #include "data/items.h"
@@ -69,6 +70,26 @@ static bool show_sound(const cli_call *call, const char *path, cairn_status *sta
     return good;
 }
 
+/* A GGUF file by its name, or a directory with a config.json. */
+static bool is_weights(const char *path)
+{
+    char config[CAIRN_TEXT_SIZE + 16];
+    struct stat about;
+    const size_t n = strlen(path);
+    if (n > 5 && strcmp(path + n - 5, ".gguf") == 0)
+        return true;
+    snprintf(config, sizeof config, "%.*s/config.json", CAIRN_TEXT_SIZE, path);
+    return stat(config, &about) == 0;
+}
+
+static bool show_weights(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_weights *weights = cairn_weights_open(path, status);
+    bool good = weights && print(call, cairn_weights_describe(weights, call->json, status));
+    cairn_weights_free(weights);
+    return good;
+}
+
 static bool show_dataset(const cli_call *call, const char *path, cairn_status *status)
 {
     cairn_dataset *data = cairn_dataset_open(path, &data_options, status);
@@ -93,6 +114,8 @@ static bool run(cli_call *call, cairn_status *status)
     bool items;
     if (is_sound(call->word[1]))
         return show_sound(call, call->word[1], status);
+    if (is_weights(call->word[1]))
+        return show_weights(call, call->word[1], status);
     if (!cairn__holds_items(call->word[1], &data_options, &items, status))
         return false;
     return (items ? show_items : show_dataset)(call, call->word[1], status);
@@ -106,7 +129,8 @@ const cli_command cli_data = {
         "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on), one IDX file,\n"
         "or a CSV file, plain or with gzip; a folder with a folder of pictures or of sounds for\n"
         "each class; a CSV file that names pictures or sounds in a column image, audio, sound,\n"
-        "filename, file, file_name or path; or a sound.\n"
+        "filename, file, file_name or path; or a sound. Or it is a model of others: a Hugging\n"
+        "Face directory (config.json with safetensors), or a file NAME.gguf.\n"
         "\n"
         "`cairn data steps` lists the augmentations with their parameters.",
     .least = 1,
