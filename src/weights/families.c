@@ -2,6 +2,7 @@
 #include "weights/weights.h"
 
 #define SAME CAIRN__LAYOUT_SAME
+#define FRONT CAIRN__LAYOUT_FRONT
 #define LINEAR CAIRN__LAYOUT_LINEAR
 #define ROTARY CAIRN__LAYOUT_ROTARY
 #define CONV CAIRN__LAYOUT_CONV
@@ -88,7 +89,7 @@ static const cairn__rule qwen2_gguf[] = {GGUF_BLOCKS(LINEAR)};
 
 static const cairn__rule vit[] = {
     {"~embeddings.cls_token", "class", SAME, ALL, false},
-    {"~embeddings.position_embeddings", "position", SAME, ALL, false},
+    {"~embeddings.position_embeddings", "position", FRONT, ALL, false},
     PAIR("~embeddings.patch_embeddings.projection", "patch", CONV, ALL),
     LAYER_NORM("~encoder.layer.#.layernorm_before", "block@/norm1"),
     {"~encoder.layer.#.attention.attention.query.weight", "block@/attention/qkv/weight", LINEAR,

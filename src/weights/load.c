@@ -19,18 +19,6 @@ static cairn_shape shape_of(const cairn_weight *weight)
     return shape;
 }
 
-/* Axes of size 1 in front do not count. */
-static cairn_shape stripped(cairn_shape s)
-{
-    cairn_shape out = {0};
-    int first = 0;
-    while (first < s.rank - 1 && s.size[first] == 1)
-        first++;
-    for (; first < s.rank; first++)
-        out.size[out.rank++] = s.size[first];
-    return out;
-}
-
 static bool check_piece(loader *l, const cairn__piece *p, bool *used)
 {
     char found[CAIRN_SHAPE_TEXT], expected[CAIRN_SHAPE_TEXT];
@@ -44,8 +32,7 @@ static bool check_piece(loader *l, const cairn__piece *p, bool *used)
         return cairn__fail(l->status, CAIRN_ERR_NAME, "%s: no tensor '%s', which is '%s' here",
                            w->path, p->tensor, p->variable->name);
     const cairn_shape shape = shape_of(&e->weight);
-    const bool same = p->rule->layout == CAIRN__LAYOUT_SAME;
-    if (!cairn_shape_equal(same ? stripped(shape) : shape, same ? stripped(p->shape) : p->shape))
+    if (!cairn_shape_equal(shape, p->shape))
         return cairn__fail(l->status, CAIRN_ERR_SHAPE, "%s: '%s' is %s, expected %s", w->path,
                            p->tensor, cairn_shape_text(shape, found),
                            cairn_shape_text(p->shape, expected));

@@ -67,6 +67,7 @@ static cairn_shape published_shape(const cairn__piece *p, const cairn_architectu
     case CAIRN__LAYOUT_CONV:
         return s.rank == 2 ? CAIRN_SHAPE(p->columns, a->channels, P, P)
                            : CAIRN_SHAPE(p->columns, s.size[2], s.size[0], s.size[1]);
+    case CAIRN__LAYOUT_FRONT: return CAIRN_SHAPE(1, s.size[0], p->columns);
     case CAIRN__LAYOUT_SAME: break;
     }
     s.size[s.rank - 1] = p->columns;
@@ -76,8 +77,10 @@ static cairn_shape published_shape(const cairn__piece *p, const cairn_architectu
 /* False when the variable is not of the kind that the rule is for. */
 static bool measure(cairn__piece *p, const cairn_architecture *a, cairn_status *status)
 {
-    static const int ranks[] = {
-        [CAIRN__LAYOUT_LINEAR] = 2, [CAIRN__LAYOUT_ROTARY] = 2, [CAIRN__LAYOUT_CONV] = 4};
+    static const int ranks[] = {[CAIRN__LAYOUT_FRONT] = 2,
+                                [CAIRN__LAYOUT_LINEAR] = 2,
+                                [CAIRN__LAYOUT_ROTARY] = 2,
+                                [CAIRN__LAYOUT_CONV] = 4};
     const cairn_variable *v = p->variable;
     const int rank = v->shape.rank, wanted = ranks[p->rule->layout];
     const bool patches = p->rule->layout == CAIRN__LAYOUT_CONV && rank == 2;
@@ -206,7 +209,7 @@ void cairn__piece_copy(const cairn__piece *p, const cairn_architecture *a, float
     const int64_t all = v.size[v.rank - 1], rows = all ? cairn_shape_count(v) / all : 0;
     const int64_t O = p->columns;
     values += p->offset;
-    if (p->rule->layout == CAIRN__LAYOUT_SAME) {
+    if (p->rule->layout == CAIRN__LAYOUT_SAME || p->rule->layout == CAIRN__LAYOUT_FRONT) {
         for (int64_t row = 0; row < rows; row++)
             copy_line(published + row * O, values + row * all, O, 1, back);
         return;

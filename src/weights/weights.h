@@ -60,7 +60,8 @@ bool cairn__gguf_collect(cairn_weights *w, cairn_status *status);
 
 /* How the elements of a published tensor lie in the variable. */
 typedef enum cairn__layout {
-    CAIRN__LAYOUT_SAME,   /* the same order; axes of size 1 in front do not count */
+    CAIRN__LAYOUT_SAME,   /* the same order */
+    CAIRN__LAYOUT_FRONT,  /* the same, with an axis of size 1 in front */
     CAIRN__LAYOUT_LINEAR, /* [out, in] to [in, out] */
     CAIRN__LAYOUT_ROTARY, /* the same, and numbers 2d, 2d + 1 of a head to d, d + D/2 */
     CAIRN__LAYOUT_CONV    /* [out, in, high, wide] to [high, wide, in, out], also as a matrix */

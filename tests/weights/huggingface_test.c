@@ -137,7 +137,8 @@ static void check_same_tensors(const cairn_weights *a, const cairn_weights *b, c
             continue;
         const int64_t n = (int64_t)(x->bytes / sizeof(float));
         float *p = malloc(x->bytes), *q = malloc(x->bytes);
-        test_check(y && strcmp(x->name, y->name) == 0 && x->bytes == y->bytes &&
+        test_check(y && strcmp(x->name, y->name) == 0 && x->rank == y->rank &&
+                       memcmp(x->shape, y->shape, sizeof x->shape) == 0 &&
                        cairn_weights_read(a, i, p, n, NULL) &&
                        cairn_weights_read(b, k, q, n, NULL) && memcmp(p, q, x->bytes) == 0,
                    __FILE__, __LINE__, "%s: '%s' changed on the way", name, x->name);
@@ -170,6 +171,36 @@ TEST(a_model_written_is_the_model_read)
         cairn_weights_free(w);
         cairn_graph_free(g);
         cairn_safetensors_free(e.file);
+    }
+}
+
+/* The n-th allocation fails, for every n: an error, and nothing lost. */
+TEST(no_memory_is_an_error)
+{
+    static const char *const paths[] = {GOLDEN "gpt2", GOLDEN "shards", GOLDEN "llama_q8_0.gguf"};
+    for (size_t i = 0; i < CAIRN__COUNT(paths); i++) {
+        bool good = false;
+        int64_t n = 0;
+        while (!good && ++n < 10000) {
+            cairn_status status = CAIRN_STATUS_INIT;
+            cairn_graph *g = cairn_graph_new();
+            cairn__alloc_fail_after(n);
+            cairn_weights *w = cairn_weights_open(paths[i], &status);
+            const cairn_architecture *a = w ? cairn_weights_architecture(w, &status) : NULL;
+            if (a)
+                cairn_architecture_build(cairn_input(g, "x", CAIRN_I32, CAIRN_SHAPE(1, 2)), a);
+            cairn_status built = cairn_graph_status(g);
+            good = a && cairn_ok(&built) && cairn_weights_load(w, g, &status) &&
+                   cairn_weights_save(g, a, test_directory(), &status);
+            cairn__alloc_fail_after(0);
+            CHECK_INT(good         ? CAIRN_ERR_MEMORY
+                      : built.code ? built.code
+                                   : status.code,
+                      CAIRN_ERR_MEMORY);
+            cairn_graph_free(g);
+            cairn_weights_free(w);
+        }
+        CHECK(good && n > 100);
     }
 }
 
