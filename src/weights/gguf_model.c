@@ -66,6 +66,15 @@ static bool find_family(const cairn_weights *w, cairn_family *family, cairn_stat
                        (int)CAIRN__MIN(name.n, (size_t)60), name.bytes);
 }
 
+/* The entries are not sorted yet. */
+static const cairn__weight_entry *find_entry(const cairn_weights *w, const char *name)
+{
+    for (int64_t i = 0; i < w->count; i++)
+        if (strcmp(w->entries[i].weight.name, name) == 0)
+            return &w->entries[i];
+    return NULL;
+}
+
 /* What would change the rotation, and is not built here. */
 static bool check_rotation(const header *h, const cairn__facts *f)
 {
@@ -78,13 +87,13 @@ static bool check_rotation(const header *h, const cairn__facts *f)
     if (scaling.n != 4 || memcmp(scaling.bytes, "none", 4) != 0)
         return cairn__fail(h->status, CAIRN_ERR_VALUE, "%s: %s is '%.*s', expected none", w->path,
                            key, (int)CAIRN__MIN(scaling.n, (size_t)40), scaling.bytes);
-    if (cairn__weights_find(w, "rope_freqs.weight"))
+    if (find_entry(w, "rope_freqs.weight"))
         return cairn__fail(h->status, CAIRN_ERR_VALUE,
                            "%s: tensor 'rope_freqs.weight', expected rotary positions without "
                            "scaling",
                            w->path);
-    if (f->heads < 1 || !count(h, "rope.dimension_count", f->width / f->heads, &turned))
-        return f->heads >= 1 || count(h, "attention.head_count", -1, &turned);
+    if (!count(h, "rope.dimension_count", f->width / f->heads, &turned))
+        return false;
     return turned == f->width / f->heads ||
            cairn__fail(h->status, CAIRN_ERR_VALUE,
                        "%s: %lld numbers of each head are turned, expected all %lld", w->path,
@@ -103,8 +112,11 @@ bool cairn__gguf_architecture(const cairn_weights *w, cairn_architecture *a, cai
         !count(&h, "embedding_length", -1, &f.width) ||
         !count(&h, "feed_forward_length", -1, &f.hidden) ||
         !count(&h, "attention.head_count", -1, &f.heads) ||
-        !count(&h, "attention.head_count_kv", f.heads, &f.kv_heads) ||
-        !count(&h, "attention.key_length", f.heads ? f.width / f.heads : 0, &f.head_width) ||
+        !count(&h, "attention.head_count_kv", f.heads, &f.kv_heads))
+        return false;
+    if (f.heads < 1)
+        return cairn__fail(status, CAIRN_ERR_VALUE, "%s: no heads, expected at least 1", w->path);
+    if (!count(&h, "attention.key_length", f.width / f.heads, &f.head_width) ||
         !check_rotation(&h, &f))
         return false;
     if (f.head_width != f.width / f.heads)
@@ -113,14 +125,8 @@ bool cairn__gguf_architecture(const cairn_weights *w, cairn_architecture *a, cai
                            (long long)f.heads);
     find_number(&h, "attention.layer_norm_rms_epsilon", &f.epsilon);
     find_number(&h, "rope.freq_base", &f.rotary_base);
-    const cairn__weight_entry *tokens = NULL;
-    f.tied = true;
-    for (int64_t i = 0; i < w->count; i++) {
-        if (strcmp(w->entries[i].weight.name, "token_embd.weight") == 0)
-            tokens = &w->entries[i];
-        if (strcmp(w->entries[i].weight.name, "output.weight") == 0)
-            f.tied = false;
-    }
+    const cairn__weight_entry *tokens = find_entry(w, "token_embd.weight");
+    f.tied = !find_entry(w, "output.weight");
     f.vocabulary = tokens ? tokens->weight.shape[0] : 0;
     f.qkv_bias = family == CAIRN_FAMILY_qwen2;
     return cairn__facts_apply(&f, family, w->path, a, status);

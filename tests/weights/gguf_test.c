@@ -222,3 +222,83 @@ TEST(every_shorter_file_is_refused)
         free(copy);
     }
 }
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+/* One change to the Llama fixture: what stands `skip` bytes behind `find` becomes `text`, or the
+ * little-endian `value`. */
+static const struct {
+    const char *find;
+    size_t skip;
+    const char *text;
+    uint32_t value;
+    const char *sentence;
+} changes[] = {
+    {"general.architecture", 12, "olmo2", 0, "general.architecture 'olmo2', expected llama"},
+    {"llama.attention.head_count", 4, NULL, 0, "no heads, expected at least 1"},
+    {"llama.attention.head_count", 4, NULL, 2,
+     "8 numbers of each head are turned, expected all 16"},
+    {"llama.embedding_length", 4, NULL, 1u << 31, "llama.embedding_length is no such number"},
+    {"llama.block_count", 4, NULL, 1, "tensor 'blk.1.attn_k.weight' has no place in this llama"},
+    {"llama.block_count", 4, NULL, 3, "no tensor 'blk.2.attn_norm.weight', which is"},
+    {"llama.block_coun", 0, "x", 0, "llama.block_count is absent, expected a whole number"},
+    {"llama.feed_forward_length", 4, NULL, 128, "is [64,32], expected [128,32]"},
+};
+
+/* Whether the file at `path` can be loaded into the model that it describes. */
+static bool load(const char *path, cairn_status *status)
+{
+    cairn_weights *w = cairn_weights_open(path, status);
+    const cairn_architecture *a = w ? cairn_weights_architecture(w, status) : NULL;
+    cairn_graph *g = cairn_graph_new();
+    if (a)
+        cairn_architecture_build(cairn_input(g, "x", CAIRN_I32, CAIRN_SHAPE(1, 2)), a);
+    bool good = a && cairn_weights_load(w, g, status);
+    cairn_graph_free(g);
+    cairn_weights_free(w);
+    return good;
+}
+
+static void check_change(size_t i)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    size_t n;
+    char *file = test_read_file(GOLDEN "llama_q8_0.gguf", &n);
+    char *at = file ? memmem(file, n, changes[i].find, strlen(changes[i].find)) : NULL;
+    if (CHECK(at != NULL)) {
+        at += strlen(changes[i].find) + changes[i].skip;
+        if (changes[i].text)
+            memcpy(at, changes[i].text, strlen(changes[i].text));
+        else
+            memcpy(at, &changes[i].value, sizeof changes[i].value);
+        test_write_file(test_path("m.gguf"), file, n);
+        CHECK(!load(test_path("m.gguf"), &status));
+        test_check(strstr(status.message, changes[i].sentence) != NULL, __FILE__, __LINE__,
+                   "refused with \"%s\", expected \"%s\"", status.message, changes[i].sentence);
+    }
+    cairn__free(file);
+}
+
+TEST(headers_that_fit_no_model_are_refused)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    CHECK(load(GOLDEN "llama_q8_0.gguf", &status));
+    for (size_t i = 0; i < CAIRN__COUNT(changes); i++)
+        check_change(i);
+}
+
+/* Such factors would change the rotation, and are not built. */
+TEST(scaled_rotary_positions_are_refused)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    size_t n;
+    char *file = test_read_file(GOLDEN "llama_f32.gguf", &n);
+    char *at = file ? memmem(file, n, "token_embd.weight", 17) : NULL;
+    if (CHECK(at != NULL)) {
+        memcpy(at, "rope_freqs.weight", 17);
+        test_write_file(test_path("m.gguf"), file, n);
+        CHECK(!load(test_path("m.gguf"), &status));
+        CHECK(strstr(status.message, "'rope_freqs.weight', expected rotary positions without"));
+    }
+    cairn__free(file);
+}
