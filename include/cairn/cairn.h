@@ -17,6 +17,7 @@
 #include "cairn/video.h"    /* frames and clips from files, files from frames */
 #include "cairn/tokens.h"   /* texts, files of tokens, windows of them */
 #include "cairn/detection.h" /* pictures with boxes */
+#include "cairn/weights.h"  /* models of others: Hugging Face directories, GGUF */
 #include "cairn/train.h"    /* the loop, checkpoints, runs */
 #include "cairn/report.h"   /* pages, charts, events */
 #include "cairn/locoprop.h" /* a method: local losses for each layer */

@@ -249,6 +249,7 @@ typedef struct cairn_multihead_options {
     int64_t kv_heads;    /* heads of keys and values, a divisor of heads; 0: as many */
     bool causal;
     bool bias;           /* of the projections */
+    bool qkv_bias;       /* of the projection "qkv" even without `bias`, as in Qwen2 */
     double rotary_base;  /* queries and keys are turned by their positions, see cairn_rotary(); 0:
                           * they are not. Of self-attention only */
     cairn_tensor mask;   /* see `bias` of cairn_attention_options; graph == NULL: none */

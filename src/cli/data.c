@@ -4,6 +4,7 @@
 
 #include "cairn/audio.h"
 #include "cairn/video.h"
+#include "cairn/weights.h"
 #include "cli/cli.h"
 #include "data/data.h"
 #include "data/detections.h"
@@ -175,6 +176,26 @@ static bool show_detections(const cli_call *call, const char *path, cairn_status
     return good;
 }
 
+/* A GGUF file by its name, or a directory with a config.json. */
+static bool is_weights(const char *path)
+{
+    char config[CAIRN_TEXT_SIZE + 16];
+    struct stat about;
+    const size_t n = strlen(path);
+    if (n > 5 && strcmp(path + n - 5, ".gguf") == 0)
+        return true;
+    snprintf(config, sizeof config, "%.*s/config.json", CAIRN_TEXT_SIZE, path);
+    return stat(config, &about) == 0;
+}
+
+static bool show_weights(const cli_call *call, const char *path, cairn_status *status)
+{
+    cairn_weights *weights = cairn_weights_open(path, status);
+    bool good = weights && print(call, cairn_weights_describe(weights, call->json, status));
+    cairn_weights_free(weights);
+    return good;
+}
+
 static bool show_dataset(const cli_call *call, const char *path, cairn_status *status)
 {
     cairn_dataset *data = cairn_dataset_open(path, &data_options, status);
@@ -182,6 +203,45 @@ static bool show_dataset(const cli_call *call, const char *path, cairn_status *s
                                                : cairn_dataset_describe(data, status));
     cairn_dataset_free(data);
     return good;
+}
+
+static bool is_sound(const char *path)
+{
+    return is_file_of(path, CAIRN_MEDIA_SOUND);
+}
+
+static bool is_video(const char *path)
+{
+    return is_file_of(path, CAIRN_MEDIA_VIDEO);
+}
+
+static bool is_text(const char *path)
+{
+    return cairn__is_json_lines_name(path) || cairn__is_text_name(path);
+}
+
+/* What a path may hold, the first that fits. */
+static const struct {
+    bool (*is)(const char *path);
+    bool (*show)(const cli_call *call, const char *path, cairn_status *status);
+} kinds[] = {
+    {is_sound, show_sound},
+    {is_video, show_video},
+    {cairn__is_tokens, show_tokens},
+    {is_text, show_text},
+    {is_weights, show_weights},
+    {cairn__holds_detections, show_detections},
+};
+
+/* Items and data sets are told apart by what is in them, which may fail. */
+static bool show(const cli_call *call, const char *path, cairn_status *status)
+{
+    bool items;
+    for (size_t i = 0; i < CAIRN__COUNT(kinds); i++)
+        if (kinds[i].is(path))
+            return kinds[i].show(call, path, status);
+    return cairn__holds_items(path, &data_options, &items, status) &&
+           (items ? show_items : show_dataset)(call, path, status);
 }
 
 static bool run(cli_call *call, cairn_status *status)
@@ -196,20 +256,7 @@ static bool run(cli_call *call, cairn_status *status)
         return cairn__fail(status, CAIRN_ERR_NAME,
                            "unknown 'data %s'; usage: cairn data info PATH, or cairn data steps",
                            call->word[0]);
-    bool items;
-    if (is_file_of(call->word[1], CAIRN_MEDIA_SOUND))
-        return show_sound(call, call->word[1], status);
-    if (is_file_of(call->word[1], CAIRN_MEDIA_VIDEO))
-        return show_video(call, call->word[1], status);
-    if (cairn__is_tokens(call->word[1]))
-        return show_tokens(call, call->word[1], status);
-    if (cairn__is_json_lines_name(call->word[1]) || cairn__is_text_name(call->word[1]))
-        return show_text(call, call->word[1], status);
-    if (cairn__holds_detections(call->word[1]))
-        return show_detections(call, call->word[1], status);
-    if (!cairn__holds_items(call->word[1], &data_options, &items, status))
-        return false;
-    return (items ? show_items : show_dataset)(call, call->word[1], status);
+    return show(call, call->word[1], status);
 }
 
 const cli_command cli_data = {
@@ -222,7 +269,8 @@ const cli_command cli_data = {
         "folder with a folder of pictures, sounds or videos for each class; a CSV file that names\n"
         "them in a column image, audio, sound, filename, file, file_name or path; a folder of\n"
         "Pascal VOC (Annotations/ and JPEGImages/); a sound, a video, a file of tokens, JSON\n"
-        "lines (.jsonl, .ndjson), or a text (.txt, .text, .md, .tex).\n"
+        "lines (.jsonl, .ndjson), or a text (.txt, .text, .md, .tex); a model of others: a\n"
+        "Hugging Face directory (config.json with safetensors), or a file NAME.gguf.\n"
         "\n"
         "`cairn data steps` lists the augmentations with their parameters.",
     .least = 1,

@@ -71,7 +71,7 @@ static cairn_tensor within(cairn_tensor x, const cairn_multihead_options *o, int
 {
     cairn_shape s = cairn_tensor_shape(x);
     int64_t all = o->heads + 2 * kv;
-    cairn_tensor qkv = cairn__project(x, all * D, "qkv", o->bias, o->init);
+    cairn_tensor qkv = cairn__project(x, all * D, "qkv", o->bias || o->qkv_bias, o->init);
     qkv = cairn_reshape(qkv, CAIRN_SHAPE(s.size[0], s.size[1], all, D));
     if (o->rotary_base > 0)
         qkv = cairn_rotary(qkv, o->heads + kv, 0, o->rotary_base);
