@@ -11,9 +11,9 @@
  *
  * and trains on the sum of w_i l_i with w held constant, which by the envelope theorem is the
  * gradient of the minimum. CICW first solves the same for the classes of each example: v near the
- * label y, sum of v_k l_k smallest with l_k = -log p_k; that sum is then the example's loss. Weights
- * are relative to the batch and sum to 1, so nothing is divided by n again. Nothing is kept for an
- * example, and no clean data are needed.
+ * label y, sum of v_k l_k smallest with l_k = -log p_k; that sum is then the example's loss.
+ * Weights are relative to the batch and sum to 1, so nothing is divided by n again. Nothing is kept
+ * for an example, and no clean data are needed.
  *
  * Source: Kumar, Amid 2021, "Constrained instance and class reweighting for robust learning under
  * label noise". arXiv:2111.05428 */
@@ -32,7 +32,7 @@ extern "C" {
  * of the constraint. D is the divergence that a radius is measured in.
  *
  *   none        1
- *   alpha       max(lambda + (1 - a) l, 0)^(1 / (a - 1))  D = (n^(a-1) sum of w^a - 1) / (a (a - 1))
+ *   alpha       max(lambda + (1 - a) l, 0)^(1 / (a-1))    D = (n^(a-1) sum of w^a - 1) / (a (a-1))
  *   kl          exp(-l / lambda)                          D = sum of w log(n w)
  *   reverse_kl  1 / (l + lambda)                          D = -mean of log(n w)
  *   hellinger   (lambda + l / 2)^-2                       D = 4 (1 - sum of sqrt(w / n))
@@ -77,11 +77,11 @@ typedef enum cairn_class_divergence {
 } cairn_class_divergence;
 
 typedef struct cairn_reweight_options {
-    int reweight;             /* cairn_divergence, of examples */
-    double reweight_alpha;    /* a, of alpha and renyi; 1 is kl, 0 is reverse_kl */
-    double reweight_lambda;   /* INFINITY: uniform */
-    double reweight_radius;   /* in place of lambda where above 0, and for tv */
-    int class_reweight;       /* cairn_class_divergence */
+    int reweight;           /* cairn_divergence, of examples */
+    double reweight_alpha;  /* a, of alpha and renyi; 1 is kl, 0 is reverse_kl */
+    double reweight_lambda; /* INFINITY: uniform */
+    double reweight_radius; /* in place of lambda where above 0, and for tv */
+    int class_reweight;     /* cairn_class_divergence */
     double class_gamma;
     double class_alpha;       /* a, of alpha; 0 < a < 1 */
     cairn_span burn_in;       /* first steps, on uniform weights and given labels */
@@ -103,7 +103,7 @@ CAIRN_API void cairn_reweight_resolve(cairn_reweight_options *options, int64_t t
 /* The weights of n examples: f32 [n], their sum is 1; no gradient flows through them.
  *
  * losses   f32 [n], of any objective
- * options  NULL for the defaults; burn-in and ramp are for cairn_reweighted() and do not matter here
+ * options  NULL for the defaults; burn-in and ramp do not matter here
  *
  * A radius is met by 30 steps of bisection in the graph. Equal losses share their weight, but for
  * tv, which takes the first of them as the highest.
@@ -141,8 +141,7 @@ typedef struct cairn_reweighted {
 /* Cross-entropy with weights of classes and then of examples, burn-in and ramp by cairn_step().
  * Without both it is the mean of cairn_cross_entropy(), to the bit. logits, targets, options: as of
  * cairn_class_weights(), spans in steps. */
-CAIRN_API cairn_reweighted cairn_reweighted_cross_entropy(cairn_tensor logits,
-                                                          cairn_tensor targets,
+CAIRN_API cairn_reweighted cairn_reweighted_cross_entropy(cairn_tensor logits, cairn_tensor targets,
                                                           const cairn_reweight_options *options);
 
 /* The weights of the examples by another objective: `losses` [B]. */
@@ -173,8 +172,8 @@ typedef enum cairn_mixup_kind {
 } cairn_mixup_kind;
 
 typedef struct cairn_mixup_options {
-    int mixup;           /* cairn_mixup_kind */
-    double mixup_alpha;  /* a of Beta(a, a), 0.05 to 32 */
+    int mixup;          /* cairn_mixup_kind */
+    double mixup_alpha; /* a of Beta(a, a), 0.05 to 32 */
     double mixup_power;
 } cairn_mixup_options;
 

@@ -2,12 +2,12 @@
  * (tools/golden/cicw.py), and what must hold of them for any losses. */
 #include "cairn/cicw.h"
 
-#include <stdlib.h>
-
 #include "cairn/autodiff.h"
 #include "cairn/compile.h"
 #include "cairn/loss.h"
 #include "graph/graph.h"
+#include "methods/cicw/trials.h"
+#include "methods/suspects.h"
 #include "test.h"
 
 /* ---- helpers --------------------------------------------------------------------------------- */
@@ -441,8 +441,8 @@ TEST(the_gradient_is_the_weight_times_the_error)
         weigh_label(z + i * CLASSES, labels[i], CLASSES, CAIRN_CLASS_TV, 0.2, v);
         loss += (double)(w[i] * losses[i]);
         for (int k = 0; k < CLASSES; k++)
-            CHECK_NEAR((double)out[1 + i * CLASSES + k],
-                       (double)w[i] * (p[i][k] - (double)v[k]), 1e-6);
+            CHECK_NEAR((double)out[1 + i * CLASSES + k], (double)w[i] * (p[i][k] - (double)v[k]),
+                       1e-6);
     }
     CHECK_NEAR((double)out[0], loss, 1e-5);
 }
@@ -558,9 +558,8 @@ static void mix(int kind, const float *m, bool burning, float *out)
     }
     o.mixup = kind;
     cairn_tensor burns = cairn_cast(cairn_fill(g, CAIRN_F32, CAIRN_SCALAR, burning), CAIRN_BOOL);
-    cairn_mixed mixed =
-        cairn_mix(rows(g, x, N, 1), rows(g, y, N, 2), rows(g, z, N, 2),
-                  cairn_constant(g, CAIRN_F32, CAIRN_SHAPE(N), m), burns, &o);
+    cairn_mixed mixed = cairn_mix(rows(g, x, N, 1), rows(g, y, N, 2), rows(g, z, N, 2),
+                                  cairn_constant(g, CAIRN_F32, CAIRN_SHAPE(N), m), burns, &o);
     cairn_tensor parts[] = {mixed.x, mixed.targets,
                             cairn_unsqueeze(cairn_cast(mixed.partner, CAIRN_F32), 1),
                             cairn_unsqueeze(mixed.ratio, 1)};
@@ -609,8 +608,8 @@ TEST(partners_are_drawn_in_proportion_to_the_weights)
         m[i] = (float)(i / (N / 4) + 1);
     o.mixup = CAIRN_MIXUP_SAMPLE;
     cairn_tensor z = cairn_fill(g, CAIRN_F32, CAIRN_SHAPE(N, 2), 0), none = {.graph = NULL};
-    cairn_mixed mixed = cairn_mix(z, z, z, cairn_constant(g, CAIRN_F32, CAIRN_SHAPE(N), m), none,
-                                  &o);
+    cairn_mixed mixed =
+        cairn_mix(z, z, z, cairn_constant(g, CAIRN_F32, CAIRN_SHAPE(N), m), none, &o);
     run_graph(g, cairn_cast(mixed.partner, CAIRN_F32), N, index);
     for (int i = 0; i < N; i++)
         count[(int)index[i] / (N / 4)]++;
@@ -646,8 +645,7 @@ static void tempered(const float *z, int label, double t1, double t2, float out[
     cairn_tensor logits = cairn_input(g, "z", CAIRN_F32, CAIRN_SHAPE(1, 3)), dz;
     cairn_tensor loss = cairn_sum(cairn_bitempered_loss(logits, rows(g, y[label], 1, 3), t1, t2));
     cairn_gradients(loss, &logits, 1, &dz);
-    cairn_tensor parts[] = {cairn_reshape(loss, CAIRN_SHAPE(1)),
-                            cairn_reshape(dz, CAIRN_SHAPE(3))};
+    cairn_tensor parts[] = {cairn_reshape(loss, CAIRN_SHAPE(1)), cairn_reshape(dz, CAIRN_SHAPE(3))};
     run_with(g, z, 3, cairn_concat(parts, 2, 0), 4, out);
 }
 
@@ -670,7 +668,9 @@ TEST(active_passive_losses_are_those_worked_out)
         double active, passive;
         bool mean;
         double loss;
-    } cases[] = {{1, 0, false, .5731554}, {0, 1, false, 8.2893063}, {0, 1, true, .9},
+    } cases[] = {{1, 0, false, .5731554},
+                 {0, 1, false, 8.2893063},
+                 {0, 1, true, .9},
                  {2, 0.5, true, 2 * .5731554 + .45}};
     for (size_t i = 0; i < CAIRN__COUNT(cases); i++) {
         float out;
@@ -718,4 +718,172 @@ TEST(bad_calls_are_errors_of_the_graph)
     g = cairn_graph_new();
     cairn_random_beta(g, 0, CAIRN_SHAPE(4));
     check_fails(g, "expected 0.05 to 32");
+}
+
+/* ---- the method ------------------------------------------------------------------------------ */
+
+enum { MOST = 1000 };
+
+static cairn__cicw_run small_run(void)
+{
+    cairn__cicw_run run = cairn__cicw_run_defaults();
+    snprintf(run.model.layers, CAIRN_TEXT_SIZE, "16");
+    run.reweight.burn_in = (cairn_span){20, CAIRN_PERCENT};
+    return run;
+}
+
+/* Two moons with a third of the labels flipped: trains, and gives the figures. */
+static void measure(const cairn__cicw_run *run, int64_t points, double epochs, double *figures)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_dataset *data = cairn__two_moons(points, 3, &status);
+    cairn__cicw_trial trial = {.data = data,
+                               .run = run,
+                               .noise = 0.3,
+                               .epochs = epochs,
+                               .batch = 50,
+                               .seed = 1,
+                               .items = 100,
+                               .tuning = 50};
+    CHECK(cairn__cicw_run_check(run, data, &status));
+    CHECK(cairn__cicw_measure(&trial, figures, &status));
+    CHECK_OK(status);
+    cairn_dataset_free(data);
+}
+
+TEST(every_combination_of_options_trains)
+{
+    double f[CAIRN__CICW_FIGURES];
+    for (int divergence = 0; divergence <= CAIRN_DIVERGENCE_TV; divergence++) {
+        cairn__cicw_run run = small_run();
+        run.reweight.reweight = divergence;
+        run.reweight.reweight_lambda = 3;
+        run.reweight.reweight_radius = divergence == CAIRN_DIVERGENCE_TV ? 0.2 : 0;
+        run.reweight.class_reweight = divergence % (CAIRN_CLASS_L2 + 1);
+        measure(&run, 400, 6, f);
+        CHECK(f[CAIRN__CICW_LAST] > 0.6); /* chance is 0.5 */
+    }
+    for (int kind = 0; kind <= CAIRN_MIXUP_LABEL_SMOOTH; kind++)
+        for (int classes = CAIRN_CLASS_NONE; classes <= CAIRN_CLASS_L2; classes += 3) {
+            cairn__cicw_run run = small_run();
+            run.reweight.reweight_lambda = 2.5;
+            run.mixup.mixup = kind;
+            run.reweight.class_reweight = classes;
+            measure(&run, 400, 6, f);
+            CHECK(f[CAIRN__CICW_LAST] > 0.6);
+        }
+    for (int loss = CAIRN__CICW_BITEMPERED; loss <= CAIRN__CICW_NCE_MAE; loss++) {
+        cairn__cicw_run run = small_run();
+        run.model.loss = loss;
+        measure(&run, 400, 6, f);
+        CHECK(f[CAIRN__CICW_LAST] > 0.6);
+    }
+}
+
+/* The claim in small: wrong labels stand out by their loss. */
+TEST(wrong_labels_are_found)
+{
+    cairn__cicw_run run = small_run();
+    double f[CAIRN__CICW_FIGURES];
+    measure(&run, 800, 60, f);
+    CHECK(f[CAIRN__CICW_AUC] > 0.85);
+    CHECK(f[CAIRN__CICW_LAST] > 0.8);
+    CHECK(f[CAIRN__CICW_MEMORISED] < 0.25);
+}
+
+TEST(suspects_are_ranked_and_judged)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn__cicw_run run = small_run();
+    cairn_dataset *data = cairn__two_moons(400, 3, &status), *noisy = NULL;
+    cairn__cicw_trial trial = {
+        .data = data, .run = &run, .noise = 0.3, .epochs = 3, .batch = 50, .seed = 1};
+    cairn_trainer *t = cairn__cicw_train(&trial, &noisy, &status);
+    cairn__suspects found;
+    cairn_problem problem;
+    cairn__cicw_run_problem(&run, &problem);
+    CHECK(cairn__suspects_find(&problem, cairn_trainer_graph(t), NULL, noisy, NULL, MOST, &found,
+                               &status));
+    CHECK_OK(status);
+    CHECK_INT(found.n, 200);
+    /* The area under the curve is the share of pairs in the right order. */
+    double above = 0, pairs = 0, sum = 0;
+    int64_t wrong = 0, memorised = 0;
+    for (int64_t i = 0; i < found.n; i++) {
+        const cairn__suspect *s = &found.list[i];
+        CHECK(i == 0 ||
+              (s->loss <= found.list[i - 1].loss && s->weight >= found.list[i - 1].weight));
+        CHECK_NEAR(s->loss, -log(s->probability), 1e-9);
+        sum += s->weight / 200;
+        wrong += s->truth != s->label;
+        memorised += s->truth != s->label && s->guess == s->label;
+        for (int64_t k = 0; k < found.n; k++) {
+            const cairn__suspect *r = &found.list[k];
+            if (s->truth == s->label || r->truth != r->label)
+                continue;
+            pairs++;
+            above += s->loss > r->loss ? 1 : s->loss == r->loss ? 0.5 : 0;
+        }
+    }
+    CHECK_NEAR(sum, 1, 1e-4);
+    CHECK_INT(found.wrong, wrong);
+    CHECK_NEAR(found.auc, above / pairs, 1e-9);
+    CHECK_NEAR(found.memorised, (double)memorised / (double)wrong, 1e-12);
+    cairn__suspects_free(&found);
+    cairn_trainer_free(t);
+    cairn_dataset_free(noisy);
+    cairn_dataset_free(data);
+}
+
+TEST(results_do_not_depend_on_the_number_of_threads)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_dataset *data = cairn__two_moons(800, 3, &status);
+    double loss[2];
+    for (int i = 0; i < 2; i++) {
+        cairn__cicw_run run = small_run();
+        cairn_train_options o = cairn_train_defaults();
+        cairn_problem problem;
+        run.reweight.class_reweight = CAIRN_CLASS_KL;
+        run.mixup.mixup = CAIRN_MIXUP_SAMPLE_WEIGHT;
+        o.batch = 200;
+        o.length = (cairn_span){20, CAIRN_EPOCHS};
+        o.threads = 1 + 2 * i;
+        cairn__cicw_run_problem(&run, &problem);
+        cairn_train_setup setup = {.problem = &problem, .data = data, .options = &o};
+        cairn_trainer *t = cairn_trainer_new(&setup, &status);
+        while (t && cairn_trainer_advance(t, 1e9, &status)) {
+        }
+        loss[i] = t ? cairn_trainer_figure(t, "test/loss") : NAN;
+        cairn_trainer_free(t);
+    }
+    CHECK_OK(status);
+    CHECK(loss[0] == loss[1]);
+    cairn_dataset_free(data);
+}
+
+static void check_refused(const cairn__cicw_run *run, const char *part)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    CHECK(!cairn__cicw_run_check(run, NULL, &status));
+    CHECK_INT(status.code, CAIRN_ERR_VALUE);
+    CHECK_CONTAINS(status.message, part);
+}
+
+TEST(options_that_do_not_go_together_are_errors)
+{
+    cairn__cicw_run run = small_run();
+    run.model.loss = CAIRN__CICW_BITEMPERED;
+    run.reweight.class_reweight = CAIRN_CLASS_KL;
+    check_refused(&run, "class_reweight: for --loss ce, and the loss is bitempered");
+    run = small_run();
+    run.reweight.reweight = CAIRN_DIVERGENCE_NONE;
+    run.mixup.mixup = CAIRN_MIXUP_WEIGHT;
+    check_refused(&run, "this kind mixes by weights");
+    run = small_run();
+    run.reweight.reweight = CAIRN_DIVERGENCE_TV;
+    check_refused(&run, "reweight_radius: 0");
+    run = small_run();
+    snprintf(run.model.optimizer, CAIRN_TEXT_SIZE, "kfac");
+    check_refused(&run, "kfac works on layers");
 }

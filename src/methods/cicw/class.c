@@ -65,8 +65,8 @@ static cairn_tensor by_total_variation(cairn_tensor d, cairn_tensor y, double ma
     cairn_shape shape = cairn_tensor_shape(d);
     cairn_tensor order = cairn_argsort(d, 1, true), zero = cairn_scalar(g, 0);
     cairn_tensor sorted = cairn_gather_along(y, order, 1);
-    cairn_tensor last = cairn_equal(cairn_iota(g, CAIRN_F32, shape, 1),
-                                    cairn_scalar(g, (double)shape.size[1] - 1));
+    cairn_tensor last =
+        cairn_equal(cairn_iota(g, CAIRN_F32, shape, 1), cairn_scalar(g, (double)shape.size[1] - 1));
     cairn_tensor before = cairn_cumsum(sorted, 1, false, true);
     cairn_tensor taken = cairn_maximum(cairn_sub(cairn_scalar(g, mass), before), zero);
     taken = cairn_select(last, zero, cairn_minimum(taken, sorted));
@@ -157,8 +157,8 @@ static cairn_tensor by_square(cairn_tensor d, cairn_tensor y, double limit)
     cairn_tensor x = cairn_fill(g, CAIRN_F32, CAIRN_SHAPE(cairn_tensor_shape(d).size[0], 1), 0);
     for (int i = 0; i < BISECTIONS; i++, step /= 2) {
         cairn_tensor v = onto_simplex(cairn_sub(y, cairn_mul(d, cairn_exp(x))));
-        cairn_tensor far = cairn_greater(sum_row(cairn_square(cairn_sub(v, y))),
-                                         cairn_scalar(g, limit));
+        cairn_tensor far =
+            cairn_greater(sum_row(cairn_square(cairn_sub(v, y))), cairn_scalar(g, limit));
         x = cairn_add(x, cairn_select(far, cairn_scalar(g, -step), cairn_scalar(g, step)));
     }
     return onto_simplex(cairn_sub(y, cairn_mul(d, cairn_exp(x))));

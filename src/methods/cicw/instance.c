@@ -77,8 +77,7 @@ static cairn_tensor by_radius(const cairn_reweight_options *o, cairn_tensor d, c
     cairn_tensor x = cairn_log(cairn_maximum(spread, cairn_scalar(g, LEAST_WEIGHT)));
     double step = 8;
     for (int i = 0; i < BISECTIONS; i++, step /= 2) {
-        cairn_tensor far =
-            cairn_greater(divergence(family(d, cairn_exp(x), a), a), limit);
+        cairn_tensor far = cairn_greater(divergence(family(d, cairn_exp(x), a), a), limit);
         x = cairn_add(x, cairn_select(far, cairn_scalar(g, step), cairn_scalar(g, -step)));
     }
     return family(d, cairn_exp(x), a);
@@ -134,7 +133,8 @@ cairn_tensor cairn_instance_weights(cairn_tensor losses, const cairn_reweight_op
         return losses;
     if (cairn_tensor_shape(losses).rank != 1) {
         char text[CAIRN_SHAPE_TEXT];
-        cairn__graph_fail(losses.graph, CAIRN_ERR_SHAPE, "instance weights: losses %s, expected [B]",
+        cairn__graph_fail(losses.graph, CAIRN_ERR_SHAPE,
+                          "instance weights: losses %s, expected [B]",
                           cairn_shape_text(cairn_tensor_shape(losses), text));
         return losses;
     }

@@ -6,9 +6,8 @@
 #include "graph/graph.h"
 #include "methods/cicw/weights.h"
 
-static const char *const kinds[] = {"none",   "beta",          "weight",
-                                    "sample", "sample_weight", "label_smooth",
-                                    NULL};
+static const char *const kinds[] = {"none",          "beta",         "weight", "sample",
+                                    "sample_weight", "label_smooth", NULL};
 
 const cairn_option cairn_mixup_table[] = {
     CAIRN_OPT_CHOICE(cairn_mixup_options, mixup, CAIRN_MIXUP_NONE, kinds,
@@ -190,8 +189,8 @@ cairn_mixed cairn_mix(cairn_tensor x, cairn_tensor targets, cairn_tensor logits,
     cairn_mixup_kind kind = (cairn_mixup_kind)o.mixup;
     bool by_draw = kind == CAIRN_MIXUP_SAMPLE || kind == CAIRN_MIXUP_SAMPLE_WEIGHT;
     bool by_weight = kind == CAIRN_MIXUP_WEIGHT || kind == CAIRN_MIXUP_SAMPLE_WEIGHT;
-    cairn_tensor order = random_order(g, n), beta = cairn_random_beta(g, o.mixup_alpha,
-                                                                      CAIRN_SHAPE(n));
+    cairn_tensor order = random_order(g, n),
+                 beta = cairn_random_beta(g, o.mixup_alpha, CAIRN_SHAPE(n));
     mixed.partner = order;
     mixed.ratio = beta;
     if (kind != CAIRN_MIXUP_BETA) {

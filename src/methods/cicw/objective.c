@@ -6,9 +6,8 @@
 #include "graph/graph.h"
 #include "methods/cicw/weights.h"
 
-const char *const cairn__divergences[] = {"none",      "alpha", "kl",    "reverse_kl",
-                                          "hellinger", "chi2",  "renyi", "tv",
-                                          NULL};
+const char *const cairn__divergences[] = {"none", "alpha", "kl", "reverse_kl", "hellinger",
+                                          "chi2", "renyi", "tv", NULL};
 const char *const cairn__class_divergences[] = {"none",      "tv",    "l1", "kl",
                                                 "hellinger", "alpha", "l2", NULL};
 
@@ -101,16 +100,16 @@ static void weigh(cairn_reweighted *r, const cairn_reweight_options *o, cairn_te
     r->effective = effective_share(r->weights);
 }
 
-cairn_reweighted cairn_reweighted_losses(cairn_tensor losses,
-                                         const cairn_reweight_options *options)
+cairn_reweighted cairn_reweighted_losses(cairn_tensor losses, const cairn_reweight_options *options)
 {
     cairn_reweight_options o = options ? *options : cairn_reweight_defaults();
     cairn_reweighted r = {.loss = losses, .losses = losses, .weights = losses, .effective = losses};
     if (!cairn__reweight_ready(losses, &o))
         return r;
     if (cairn_tensor_shape(losses).rank != 1) {
-        cairn__graph_fail(losses.graph, CAIRN_ERR_SHAPE, "reweighting: losses must be one an "
-                                                         "example, [B]");
+        cairn__graph_fail(losses.graph, CAIRN_ERR_SHAPE,
+                          "reweighting: losses must be one an "
+                          "example, [B]");
         return r;
     }
     phase p = {.factor = cairn_scalar(losses.graph, 1)};
@@ -129,8 +128,12 @@ cairn_reweighted cairn_reweighted_cross_entropy(cairn_tensor logits, cairn_tenso
                                                 const cairn_reweight_options *options)
 {
     cairn_reweight_options o = options ? *options : cairn_reweight_defaults();
-    cairn_reweighted r = {.loss = logits, .losses = logits, .weights = logits, .classes = targets,
-                          .effective = logits, .moved = logits};
+    cairn_reweighted r = {.loss = logits,
+                          .losses = logits,
+                          .weights = logits,
+                          .classes = targets,
+                          .effective = logits,
+                          .moved = logits};
     bool labels = !cairn__none(targets) && cairn_tensor_dtype(targets) == CAIRN_I32;
     bool classes = o.class_reweight != CAIRN_CLASS_NONE && o.class_gamma > 0;
     if (!cairn__reweight_ready(logits, &o) || cairn__none(targets))
@@ -147,10 +150,9 @@ cairn_reweighted cairn_reweighted_cross_entropy(cairn_tensor logits, cairn_tenso
     if (classes) {
         cairn_tensor y = cairn__distributions(logits, targets);
         r.classes = unless_burning(p.burning, y, cairn_class_weights(logits, targets, &o));
-        cairn_tensor change = cairn_reduce_max(cairn_abs(cairn_sub(r.classes, y)), CAIRN_AXIS(1),
-                                               false);
-        r.moved = cairn_mean(
-            cairn_cast(cairn_greater(change, cairn_scalar(g, 1e-6)), CAIRN_F32));
+        cairn_tensor change =
+            cairn_reduce_max(cairn_abs(cairn_sub(r.classes, y)), CAIRN_AXIS(1), false);
+        r.moved = cairn_mean(cairn_cast(cairn_greater(change, cairn_scalar(g, 1e-6)), CAIRN_F32));
         r.losses = cairn_soft_cross_entropy(logits, cairn_stop_gradient(r.classes));
     } else {
         r.losses = labels ? cairn_cross_entropy(logits, targets)
