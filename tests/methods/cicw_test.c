@@ -862,6 +862,87 @@ TEST(results_do_not_depend_on_the_number_of_threads)
     cairn_dataset_free(data);
 }
 
+/* Draws of partners and ratios, the phase, and wrong labels all follow from seed and step. */
+TEST(a_resumed_run_ends_with_the_same_bits)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_dataset *data = cairn__two_moons(400, 3, &status);
+    cairn__cicw_run run = small_run();
+    cairn_train_options o = cairn_train_defaults();
+    cairn_problem problem;
+    char *bytes[2];
+    size_t size[2];
+    run.reweight.class_reweight = CAIRN_CLASS_KL;
+    run.mixup.mixup = CAIRN_MIXUP_SAMPLE_WEIGHT;
+    o.batch = 20;
+    o.length = (cairn_span){30, CAIRN_STEPS};
+    cairn__cicw_run_problem(&run, &problem);
+    for (int stops = 0; stops < 2; stops++) {
+        cairn_train_setup setup = {.problem = &problem,
+                                   .data = data,
+                                   .options = &o,
+                                   .directory = test_path(stops ? "stopped" : "whole")};
+        cairn_trainer *t = cairn_trainer_new(&setup, &status);
+        for (int i = 0; stops && i < 7; i++)
+            cairn_trainer_advance(t, 0, &status);
+        if (stops) {
+            cairn_trainer_interrupt(t, &status);
+            cairn_trainer_free(t);
+            setup.resume = true;
+            t = cairn_trainer_new(&setup, &status);
+        }
+        while (t && cairn_trainer_advance(t, 1e9, &status)) {
+        }
+        cairn_trainer_free(t);
+        bytes[stops] = test_read_file(
+            test_path(stops ? "stopped/model.safetensors" : "whole/model.safetensors"),
+            &size[stops]);
+    }
+    CHECK_OK(status);
+    CHECK(bytes[0] && bytes[1] && size[0] == size[1] && memcmp(bytes[0], bytes[1], size[0]) == 0);
+    cairn__free(bytes[0]);
+    cairn__free(bytes[1]);
+    cairn_dataset_free(data);
+}
+
+static cairn_dataset *three_classes(int n)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn__text text = {0};
+    cairn_data_options options = cairn_data_defaults();
+    options.test_fraction = 0.5;
+    cairn__text_add(&text, "a,b,label\n");
+    for (int i = 0; i < n; i++)
+        cairn__text_add(&text, "%d,%d,%d\n", i % 3, (i * 7) % 11, i % 3);
+    cairn_dataset *d = cairn_dataset_parse(text.data, text.length, "three.csv", &options, &status);
+    CHECK_OK(status);
+    cairn__free(text.data);
+    return d;
+}
+
+/* The whole experiment on a small table: kept trainings are read again, to the same claims. */
+TEST(reproduction_is_resumed_from_what_it_kept)
+{
+    cairn_dataset *data = three_classes(240);
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_report_claim first[16], second[16];
+    cairn__reproduction r = {.data = data, .quick = true, .directory = test_directory()};
+    CHECK_INT(cairn__cicw_reproduce(&r, first, 16, &status), 10);
+    CHECK_INT(cairn__cicw_reproduce(&r, second, 16, &status), 10);
+    CHECK_OK(status);
+    for (int i = 0; i < 10; i++) {
+        CHECK(first[i].verdict == second[i].verdict);
+        CHECK_NEAR(first[i].measured, second[i].measured, 1e-9);
+        CHECK(first[i].lower <= first[i].upper);
+    }
+    volatile int stop = 1;
+    r.stop = &stop;
+    r.seeds = 4; /* one more, which is not there yet */
+    CHECK_INT(cairn__cicw_reproduce(&r, second, 16, &status), -1);
+    CHECK_INT(status.code, CAIRN_ERR_INTERRUPTED);
+    cairn_dataset_free(data);
+}
+
 static void check_refused(const cairn__cicw_run *run, const char *part)
 {
     cairn_status status = CAIRN_STATUS_INIT;
