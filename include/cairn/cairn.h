@@ -21,6 +21,7 @@
 #include "cairn/train.h"    /* the loop, checkpoints, runs */
 #include "cairn/report.h"   /* pages, charts, events */
 #include "cairn/locoprop.h" /* a method: local losses for each layer */
+#include "cairn/cicw.h"     /* a method: weights for labels that may be wrong */
 #include "cairn/difference.h" /* how much predictions of models differ */
 
 #endif

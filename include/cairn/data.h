@@ -84,6 +84,44 @@ typedef enum cairn_csv_header {
     CAIRN_CSV_HEADER_NO
 } cairn_csv_header;
 
+/* Labels made wrong, for experiments: with probability noise_rate the label of an item becomes
+ *
+ *   flip      one of the other classes, all alike: the share of wrong labels is the rate
+ *   uniform   one of all classes, its own included: the share is rate (classes - 1) / classes
+ *   next      the next class, and the last class the first
+ *   pairs     what `noise_pairs` says of its class: "9>1,2>0"; other classes stay. Much noise of
+ *             this kind is between classes that look alike
+ *   instance  another class, drawn by a softmax of products of the item's features with random
+ *             planes of its class: like items go to like classes; each item has a rate of its own,
+ *             normal around noise_rate with deviation 0.1
+ *             (after Xia et al. 2020, algorithm 2, arXiv:2006.07836)
+ *
+ * An item's draw depends on noise_seed and its number only. */
+typedef enum cairn_noise_kind {
+    CAIRN_NOISE_NONE,
+    CAIRN_NOISE_FLIP,
+    CAIRN_NOISE_UNIFORM,
+    CAIRN_NOISE_NEXT,
+    CAIRN_NOISE_PAIRS,
+    CAIRN_NOISE_INSTANCE
+} cairn_noise_kind;
+
+typedef struct cairn_noise_options {
+    int noise; /* cairn_noise_kind */
+    double noise_rate;
+    int64_t noise_seed;
+    char noise_pairs[CAIRN_TEXT_SIZE];
+} cairn_noise_options;
+
+CAIRN_API cairn_noise_options cairn_noise_defaults(void);
+
+/* label: n classes; out: as many, which may be the same array. x: the items' features, for
+ * `instance`, or NULL. Errors: CAIRN_ERR_VALUE for options out of range, or a label that is no
+ * class; CAIRN_ERR_MEMORY. */
+CAIRN_API bool cairn_label_noise(const cairn_noise_options *options, const cairn_field *x,
+                                 const int32_t *label, int64_t n, int64_t classes, int32_t *out,
+                                 cairn_status *status);
+
 typedef struct cairn_data_options {
     char data[CAIRN_TEXT_SIZE];         /* path, for programs; cairn_dataset_open() has its own */
     double test_fraction;               /* share of the items, where the source has no test split */
@@ -134,6 +172,15 @@ CAIRN_API cairn_dataset *cairn_dataset_parse(const void *bytes, size_t size, con
                                              const cairn_data_options *options,
                                              cairn_status *status);
 CAIRN_API void cairn_dataset_free(cairn_dataset *dataset);
+
+/* A copy whose training labels have been made wrong. The caller owns it. */
+CAIRN_API cairn_dataset *cairn_dataset_with_noise(const cairn_dataset *dataset,
+                                                  const cairn_noise_options *options,
+                                                  cairn_status *status);
+
+/* The training labels as they were before they were made wrong, one an item; NULL where they were
+ * not. Borrowed until the data set is freed. */
+CAIRN_API const int32_t *cairn_dataset_true_labels(const cairn_dataset *dataset);
 
 /* Items of a split (0 if there is none). */
 CAIRN_API int64_t cairn_dataset_count(const cairn_dataset *dataset, cairn_split split);

@@ -47,6 +47,28 @@ CAIRN_API cairn_tensor cairn_matching_potential(cairn_tensor z, cairn_activation
 /* Whether an activation has a matching loss. */
 CAIRN_API bool cairn_activation_matches(cairn_activation_kind kind);
 
+/* ---- losses that bear wrong labels -------------------------------------------------------------
+ *
+ * logits: f32 [B, classes]; targets: f32 [B, classes], distributions. Each returns [B].
+ *
+ * cairn_bitempered_loss  with log_t(u) = (u^(1-t) - 1) / (1 - t), its inverse exp_t(u) = max(1 +
+ *                        (1-t) u, 0)^(1/(1-t)), and q_k = exp_t2(a_k - c), c so that they sum to 1:
+ *                        sum of y (log_t1 y - log_t1 q) - (y^(2-t1) - q^(2-t1)) / (2 - t1).
+ *                        t1 = 1 and t2 = 1 is cross-entropy less the entropy of y. t1: 0 to 1;
+ *                        t2: 1 to 10. c is found by ten Newton steps; there are first derivatives
+ *                        only. Source: Amid et al. 2019, arXiv:1906.03361
+ * cairn_active_passive_loss
+ *                        active times the cross-entropy divided by its sum over all classes as
+ *                        label, plus passive times reverse cross-entropy, -sum of p log y with log
+ *                        0 = -9.2103 (log 1e-4), or 1 - sum of p y for `mean_absolute`.
+ *                        Source: Ma et al. 2020, arXiv:2006.13554
+ * Errors (kept by the graph): CAIRN_ERR_VALUE for a temperature out of range. */
+CAIRN_API cairn_tensor cairn_bitempered_loss(cairn_tensor logits, cairn_tensor targets, double t1,
+                                             double t2);
+CAIRN_API cairn_tensor cairn_active_passive_loss(cairn_tensor logits, cairn_tensor targets,
+                                                 double active, double passive,
+                                                 bool mean_absolute);
+
 #ifdef __cplusplus
 }
 #endif

@@ -29,6 +29,7 @@ bool session_init(session *s, const char *method, cairn_status *status)
     for (const cairn__method_section *m = s->method->sections; m->name; m++)
         cairn_options_defaults(m->table, s->options.bytes + m->offset);
     s->data = cairn_data_defaults();
+    s->noise = cairn_noise_defaults();
     s->train = cairn_train_defaults();
     if (s->method->train_defaults)
         s->method->train_defaults(&s->train);
@@ -41,6 +42,7 @@ bool session_sections(session *s, cli_call *call)
         if (!cli_add_section(call, m->name, m->table, s->options.bytes + m->offset))
             return false;
     return cli_add_section(call, "data", cairn__data_table, &s->data) &&
+           cli_add_section(call, "noise", cairn__noise_table, &s->noise) &&
            cli_add_section(call, "train", cairn_train_table, &s->train);
 }
 
@@ -67,6 +69,10 @@ cairn_dataset *session_data(session *s, cairn_status *status)
         return NULL;
     }
     cairn_dataset *data = cairn_dataset_open(s->data.data, &s->data, status);
+    if (data && !cairn__dataset_add_noise(data, &s->noise, status)) {
+        cairn_dataset_free(data);
+        return NULL;
+    }
     if (data && s->method->check && !s->method->check(s->options.bytes, data, status)) {
         cairn_dataset_free(data);
         return NULL;
@@ -86,6 +92,7 @@ cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, cons
     for (const cairn__method_section *m = s->method->sections; m->name; m++)
         sections[n++] = (cairn_config_section){m->name, m->table, s->options.bytes + m->offset};
     sections[n++] = (cairn_config_section){"data", cairn__data_table, &s->data};
+    sections[n++] = (cairn_config_section){"noise", cairn__noise_table, &s->noise};
     sections[n] = (cairn_config_section){NULL, NULL, NULL};
     s->method->problem(s->options.bytes, &problem);
     cairn_train_setup setup = {.problem = &problem,
@@ -107,6 +114,7 @@ bool session_read_config(session *s, const char *path, cairn_status *status)
     for (const cairn__method_section *m = s->method->sections; m->name; m++)
         targets[n++] = (cairn__config_target){m->name, m->table, s->options.bytes + m->offset};
     targets[n++] = (cairn__config_target){"data", cairn__data_table, &s->data};
+    targets[n++] = (cairn__config_target){"noise", cairn__noise_table, &s->noise};
     targets[n++] = (cairn__config_target){"train", cairn_train_table, &s->train};
     targets[n] = (cairn__config_target){NULL, NULL, NULL};
     return cairn__config_read(path, targets, status);

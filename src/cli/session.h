@@ -15,19 +15,21 @@ typedef struct session {
         double alignment;
     } options; /* the method's struct */
     cairn_data_options data;
+    cairn_noise_options noise;
     cairn_train_options train;
 } session;
 
 /* Fills a session with a method's defaults. Errors: CAIRN_ERR_NAME for an unknown method. */
 bool session_init(session *s, const char *method, cairn_status *status);
 
-/* Adds the session's sections to a call: the method's, "data" and "train". */
+/* Adds the session's sections to a call: the method's, "data", "noise" and "train". */
 bool session_sections(session *s, cli_call *call);
 
 /* Sets one option, whichever section it is in. */
 bool session_set(session *s, const char *name, const char *value, cairn_status *status);
 
-/* Opens the data of the session, and lets the method check its options against it. Without --data
+/* Opens the data of the session, makes labels wrong where asked to, and lets the method check its
+ * options against it. Without --data
  * the place of Debian's data sets is tried. The caller frees the data set. */
 cairn_dataset *session_data(session *s, cairn_status *status);
 

@@ -7,6 +7,7 @@
 
 extern const cairn_option cairn__data_table[];
 extern const cairn_option cairn__loader_table[];
+extern const cairn_option cairn__noise_table[];
 
 /* Features and labels. */
 enum { CAIRN__MOST_FIELDS = 2, CAIRN__SPLITS = 2 };
@@ -21,6 +22,7 @@ struct cairn_dataset {
     const char *const *columns; /* of "x", or NULL */
     const char *const *names;   /* of the classes, or NULL */
     int64_t classes;
+    const int32_t *truth; /* owned: training labels before noise, or NULL */
 };
 
 /* Elements and bytes of a field that is not trusted; false when they overflow or a size is
@@ -33,6 +35,10 @@ int64_t cairn__item_elements(const cairn_field *field);
 /* Draws the test split where the source has none, and applies the limit. */
 bool cairn__draw_split(cairn_dataset *dataset, const cairn_data_options *options,
                        cairn_status *status);
+
+/* Makes the training labels wrong and keeps the true ones. */
+bool cairn__dataset_add_noise(cairn_dataset *dataset, const cairn_noise_options *options,
+                              cairn_status *status);
 
 /* Writes n elements of `from` as f32; u8 is divided by 255, everything else converted. */
 typedef void cairn__converter(const void *from, int64_t n, float *to);

@@ -299,6 +299,7 @@ void cairn_dataset_free(cairn_dataset *d)
     for (int split = 0; split < CAIRN__SPLITS; split++)
         for (int i = 0; i < CAIRN__MOST_FIELDS; i++)
             cairn__free((void *)d->fields[split][i].data);
+    cairn__free((void *)d->truth);
     cairn__arena_free(&d->arena);
     cairn__free(d);
 }

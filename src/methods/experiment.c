@@ -76,22 +76,10 @@ static void set_number(json_t *object, const char *key, double value)
     json_object_set_new(object, key, isfinite(value) ? json_real(value) : json_null());
 }
 
-static bool keep_outcome(const cairn__experiment *e, const char *key, const cairn__outcome *o,
-                         cairn_status *status)
+/* Adds a line to the file, and ends the object. */
+static bool keep_object(const cairn__experiment *e, json_t *object, cairn_status *status)
 {
     char path[CAIRN_TEXT_SIZE + 32];
-    json_t *object = json_object(), *curve = json_array();
-    json_object_set_new(object, "key", json_string(key));
-    json_object_set_new(object, "failed", json_boolean(o->failed));
-    set_number(object, "train", o->train);
-    set_number(object, "test", o->test);
-    set_number(object, "seconds", o->seconds);
-    json_object_set_new(object, "steps", json_integer(o->steps));
-    for (int i = 0; i < o->points; i++)
-        json_array_append_new(curve, json_pack("[I,I,f,f]", (json_int_t)o->step[i],
-                                               (json_int_t)o->examples[i], o->second[i],
-                                               o->loss[i]));
-    json_object_set_new(object, "curve", curve);
     char *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     results_path(e, path, sizeof path);
@@ -106,6 +94,24 @@ static bool keep_outcome(const cairn__experiment *e, const char *key, const cair
         close(file);
     free(text);
     return good;
+}
+
+static bool keep_outcome(const cairn__experiment *e, const char *key, const cairn__outcome *o,
+                         cairn_status *status)
+{
+    json_t *object = json_object(), *curve = json_array();
+    json_object_set_new(object, "key", json_string(key));
+    json_object_set_new(object, "failed", json_boolean(o->failed));
+    set_number(object, "train", o->train);
+    set_number(object, "test", o->test);
+    set_number(object, "seconds", o->seconds);
+    json_object_set_new(object, "steps", json_integer(o->steps));
+    for (int i = 0; i < o->points; i++)
+        json_array_append_new(curve, json_pack("[I,I,f,f]", (json_int_t)o->step[i],
+                                               (json_int_t)o->examples[i], o->second[i],
+                                               o->loss[i]));
+    json_object_set_new(object, "curve", curve);
+    return keep_object(e, object, status);
 }
 
 /* ---- training -------------------------------------------------------------------------------- */
@@ -172,6 +178,59 @@ bool cairn__experiment_train(cairn__experiment *e, const char *key, const cairn_
         *status = (cairn_status)CAIRN_STATUS_INIT;
     }
     return keep_outcome(e, key, outcome, status);
+}
+
+/* ---- figures --------------------------------------------------------------------------------- */
+
+static bool read_figures(const char *line, const char *key, int n, double *figures)
+{
+    json_t *object = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    json_t *list = json_object_get(object, "figures");
+    const char *found = json_string_value(json_object_get(object, "key"));
+    bool match = found && strcmp(found, key) == 0 && json_array_size(list) == (size_t)n;
+    for (int i = 0; match && i < n; i++) {
+        json_t *value = json_array_get(list, (size_t)i);
+        figures[i] = json_is_number(value) ? json_number_value(value) : INFINITY;
+    }
+    json_decref(object);
+    return match;
+}
+
+static bool find_figures(const cairn__experiment *e, const char *key, int n, double *figures)
+{
+    char path[CAIRN_TEXT_SIZE + 32], *line = NULL;
+    size_t room = 0;
+    bool found = false;
+    results_path(e, path, sizeof path);
+    FILE *file = fopen(path, "r");
+    while (file && !found && getline(&line, &room, file) > 0)
+        found = read_figures(line, key, n, figures);
+    free(line);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+bool cairn__experiment_measure(cairn__experiment *e, const char *key,
+                               cairn__measure_figures *measure, const void *user, int n,
+                               double *figures, cairn_status *status)
+{
+    if (!cairn_ok(status))
+        return false;
+    report_progress(e, key);
+    e->done++;
+    if (find_figures(e, key, n, figures))
+        return true;
+    if (e->r->stop && *e->r->stop)
+        return cairn__fail(status, CAIRN_ERR_INTERRUPTED, "interrupted");
+    if (!measure(user, figures, status))
+        return false;
+    json_t *object = json_object(), *list = json_array();
+    json_object_set_new(object, "key", json_string(key));
+    for (int i = 0; i < n; i++)
+        json_array_append_new(list, isfinite(figures[i]) ? json_real(figures[i]) : json_null());
+    json_object_set_new(object, "figures", list);
+    return keep_object(e, object, status);
 }
 
 /* ---- pace ------------------------------------------------------------------------------------ */

@@ -30,6 +30,16 @@ bool cairn__experiment_train(cairn__experiment *e, const char *key, const cairn_
                              const cairn_train_options *options, cairn__outcome *outcome,
                              cairn_status *status);
 
+/* At most so many figures of one thing that is measured. */
+enum { CAIRN__FIGURES = 16 };
+
+/* The n figures described by `key`, as above: from the file if they are there, else `measure` fills
+ * them now. Figures that are not finite are read back as infinite. */
+typedef bool cairn__measure_figures(const void *user, double *figures, cairn_status *status);
+bool cairn__experiment_measure(cairn__experiment *e, const char *key,
+                               cairn__measure_figures *measure, const void *user, int n,
+                               double *figures, cairn_status *status);
+
 /* Seconds of a step of each of n trainings (`keys` name them as above): all take turns of `steps`
  * steps, and the median over nine turns is kept. So a disturbance of the machine, or its change of
  * speed over the day, meets all of them alike, which the seconds of whole trainings, an hour apart,

@@ -51,6 +51,7 @@ static const cairn_option model_table[] = {
 
 const cairn__method_section cairn__smelu_sections[] = {
     {"model", model_table, offsetof(cairn__smelu_run, model)},
+    {"reweight", cairn_reweight_table, offsetof(cairn__smelu_run, reweight)},
     {"update", cairn_update_table, offsetof(cairn__smelu_run, update)},
     {NULL, NULL, 0},
 };
@@ -123,7 +124,15 @@ bool cairn__smelu_run_check(const void *options, const cairn_dataset *data, cair
     if (m->learn_widths && strcmp(m->optimizer, "kfac") == 0)
         return cairn__fail(status, CAIRN_ERR_VALUE,
                            "learn_widths: kfac updates dense layers only; take another optimizer");
-    return cairn__optimizer_read(m->optimizer, m->optimizer_options, &o, status) != NULL;
+    const cairn_optimizer *optimizer =
+        cairn__optimizer_read(m->optimizer, m->optimizer_options, &o, status);
+    bool weighs = run->reweight.reweight != CAIRN_DIVERGENCE_NONE ||
+                  run->reweight.class_reweight != CAIRN_CLASS_NONE;
+    return optimizer && (!optimizer->layers || !weighs ||
+                         cairn__fail(status, CAIRN_ERR_VALUE,
+                                     "reweight: %s takes every example alike; take another "
+                                     "optimizer",
+                                     optimizer->name));
 }
 
 /* ---- the model ------------------------------------------------------------------------------- */
@@ -209,7 +218,9 @@ static void build(const void *user, cairn_graph *g, const cairn_build *b)
     if (!m.n)
         return;
     add_loss(&m, g, b);
-    cairn_tensor loss = cairn_mean(m.losses);
+    cairn_reweight_options weights = run->reweight;
+    cairn_reweight_resolve(&weights, b->total_steps, b->steps_per_epoch, b->batch);
+    cairn_tensor loss = cairn_reweighted_cross_entropy(m.logits, m.label, &weights).loss;
     cairn_output(loss, "loss");
     cairn_update_resolve(&update, b->total_steps, b->steps_per_epoch, b->batch);
     const cairn_optimizer *optimizer =

@@ -3,6 +3,7 @@
 #ifndef CAIRN_SRC_SMELU_RUN_H
 #define CAIRN_SRC_SMELU_RUN_H
 
+#include "cairn/cicw.h"
 #include "cairn/nn.h"
 #include "cairn/optim.h"
 #include "methods/method.h"
@@ -23,6 +24,7 @@ enum { CAIRN__GSMELU = CAIRN_N_ACTIVATIONS };
 
 typedef struct cairn__smelu_run {
     cairn__smelu_model model;
+    cairn_reweight_options reweight;
     cairn_update_options update;
 } cairn__smelu_run;
 
