@@ -12,7 +12,9 @@ typedef struct fold_state {
     int64_t outer, n, inner, block;
 } fold_state;
 
-enum { COLUMNS = 64 }; /* in a chunk at least: whole cache lines */
+/* Columns of a chunk: with few of them each row is on another page, with many there are few
+ * chunks. */
+enum { FEWEST_COLUMNS = 96, MOST_COLUMNS = 1024, CHUNKS = 16, UNIT = 16 };
 
 /* The run of reduced axes, if it is one. */
 static bool find_run(const cairn__cpu_context *c, const cairn__step *step, fold_state *s)
@@ -106,8 +108,11 @@ static bool prepare_columns(const cairn__cpu_context *c, const cairn__step *step
     fold_state *s = prepare(c, step, task);
     if (!s)
         return false;
-    int64_t wanted = 65536 / CAIRN__MAX(s->n, (int64_t)1) / COLUMNS;
-    s->block = COLUMNS * CAIRN__MAX(wanted, (int64_t)1);
+    const int64_t small = 65536 / CAIRN__MAX(s->n, (int64_t)1);
+    const int64_t most = CAIRN__MAX(small, (int64_t)MOST_COLUMNS);
+    const int64_t least = CAIRN__MAX(small, (int64_t)FEWEST_COLUMNS);
+    const int64_t block = CAIRN__MIN(CAIRN__MAX(s->inner / CHUNKS, least), most);
+    s->block = (block + UNIT - 1) / UNIT * UNIT;
     task->chunks = s->outer * ((s->inner + s->block - 1) / s->block);
     task->run = run_columns;
     return true;

@@ -319,6 +319,9 @@ INLINE vec vec_add(vec a, vec b)
     return a + b;
 }
 
+/* Columns are summed side by side, ACROSS of them, with the sums in cache. */
+enum { ACROSS = 256, DOWN = 64 };
+
 #define FOLD(name, start, join, one)                                                               \
     static float fold_##name(const float *a, int64_t n)                                            \
     {                                                                                              \
@@ -346,23 +349,25 @@ INLINE vec vec_add(vec a, vec b)
     static void fold_##name##_columns(float *out, const float *a, int64_t n, int64_t inner,        \
                                       int64_t first, int64_t count)                                \
     {                                                                                              \
-        float piece[64];                                                                           \
-        for (int64_t c = first; c < first + count; c += 64) {                                      \
-            int64_t width = first + count - c < 64 ? first + count - c : 64;                       \
+        float piece[ACROSS];                                                                       \
+        for (int64_t c = first; c < first + count; c += ACROSS) {                                  \
+            const int64_t left = first + count - c, width = left < ACROSS ? left : ACROSS;         \
             for (int64_t i = 0; i < width; i++)                                                    \
                 out[c + i] = start;                                                                \
-            for (int64_t from = 0; from < n; from += 64) {                                         \
-                int64_t to = from + 64 < n ? from + 64 : n;                                        \
-                for (int64_t i = 0; i < 64; i++)                                                   \
+            for (int64_t from = 0; from < n; from += DOWN) {                                       \
+                const int64_t to = from + DOWN < n ? from + DOWN : n;                              \
+                int64_t r = from;                                                                  \
+                for (int64_t i = 0; i < width; i++)                                                \
                     piece[i] = start;                                                              \
-                if (width == 64)                                                                   \
-                    for (int64_t r = from; r < to; r++)                                            \
-                        for (int64_t i = 0; i < 64; i++)                                           \
-                            piece[i] = one(piece[i], a[r * inner + c + i]);                        \
-                else                                                                               \
-                    for (int64_t r = from; r < to; r++)                                            \
-                        for (int64_t i = 0; i < width; i++)                                        \
-                            piece[i] = one(piece[i], a[r * inner + c + i]);                        \
+                for (; r + 4 <= to; r += 4) {                                                      \
+                    const float *row = a + r * inner + c;                                          \
+                    for (int64_t i = 0; i < width; i++)                                            \
+                        piece[i] = one(one(one(one(piece[i], row[i]), row[inner + i]),             \
+                                           row[2 * inner + i]), row[3 * inner + i]);               \
+                }                                                                                  \
+                for (; r < to; r++)                                                                \
+                    for (int64_t i = 0; i < width; i++)                                            \
+                        piece[i] = one(piece[i], a[r * inner + c + i]);                            \
                 for (int64_t i = 0; i < width; i++)                                                \
                     out[c + i] = one(out[c + i], piece[i]);                                        \
             }                                                                                      \
