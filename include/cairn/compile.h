@@ -30,11 +30,12 @@ CAIRN_API cairn_program *cairn_compile_outputs(cairn_graph *graph, cairn_device 
                                                const char *const *outputs, int n, bool updates,
                                                cairn_status *status);
 
-/* Compiles one named set of updates alone (cairn_assign_in()), without outputs. A loop runs it
- * before the steps in which the set is due; the count of cairn_step() stays as it is.
- * Errors: CAIRN_ERR_NAME when the graph assigns nothing in that set. */
+/* Compiles one named set of updates alone (cairn_assign_in()), with the named outputs (n = 0:
+ * none). A loop runs it before the steps in which the set is due; the count of cairn_step() stays
+ * as it is. Errors: CAIRN_ERR_NAME when the graph assigns nothing in that set. */
 CAIRN_API cairn_program *cairn_compile_updates(cairn_graph *graph, cairn_device *device,
-                                               const char *set, cairn_status *status);
+                                               const char *set, const char *const *outputs, int n,
+                                               cairn_status *status);
 CAIRN_API void cairn_program_free(cairn_program *program);
 
 /* Copies the elements of an input in. They stay until the next feed. bytes: exactly the input's

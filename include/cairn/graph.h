@@ -544,6 +544,25 @@ CAIRN_API void cairn_assign(cairn_tensor variable, cairn_tensor value);
  * optimiser; "" is the set of cairn_assign(). Each set may assign a variable once. */
 CAIRN_API void cairn_assign_in(const char *set, cairn_tensor variable, cairn_tensor value);
 
+/* Gradient accumulation. A step takes its batch in `parts` equal parts (at least 1), so that what a
+ * step keeps in memory shrinks with the part, and the update is that of the whole batch: gradients
+ * are means over the parts. To be called before anything is built. Then
+ *
+ *     all parts but the last   are runs of the program that cairn_compile_updates() makes of the
+ *                              set CAIRN_ACCUMULATE: optimisers add their gradients up there
+ *     the last                 is a run of the ordinary program: it adds its own gradients,
+ *                              updates, and begins anew
+ *
+ * Each part has random values of its own. Scalar outputs are those of a part; the loop takes their
+ * means. Statistics over a batch (batch norm) are those of a part. cairn_kfac() and
+ * cairn_locoprop() need the whole batch and refuse. */
+#define CAIRN_ACCUMULATE "accumulate"
+CAIRN_API void cairn_graph_accumulate(cairn_graph *graph, int64_t parts);
+
+/* cairn_assign(), and the same in the other parts of gradient accumulation: for what follows all
+ * data that is seen, such as running statistics. */
+CAIRN_API void cairn_assign_each(cairn_tensor variable, cairn_tensor value);
+
 /* ---- 12. variables --------------------------------------------------------------------------- */
 
 /* The variables of a graph in the order of creation; borrowed, valid as long as the graph and no

@@ -106,9 +106,10 @@ static bool has_set(const cairn_graph *g, const char *set)
 }
 
 cairn_program *cairn_compile_updates(cairn_graph *graph, cairn_device *device, const char *set,
-                                     cairn_status *status)
+                                     const char *const *outputs, int n, cairn_status *status)
 {
-    const cairn__targets targets = {.updates = true, .set = set, .no_outputs = true};
+    const cairn__targets targets = {
+        .outputs = outputs, .n = n, .updates = true, .set = set, .no_outputs = n == 0};
     if (graph->status.code == CAIRN_OK && !has_set(graph, set))
         cairn__fail(status, CAIRN_ERR_NAME, "the graph assigns nothing in the set '%s'", set);
     return cairn_ok(status) ? compile(graph, device, &targets, status) : NULL;

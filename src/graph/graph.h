@@ -73,11 +73,19 @@ struct cairn_graph {
     const char *scope;
     uint64_t seed, initial_seed; /* of random ops; of variables */
     int32_t randoms; /* random ops built so far: their streams */
+    int64_t parts;   /* of a batch, whose gradients are added up; 0 and 1: the whole */
     cairn__assignment *assignments;
     int n_assignments, assignments_capacity;
     cairn__output *outputs;
     int n_outputs, outputs_capacity;
 };
+
+/* Whether steps take their batches in parts; refuses in the name of what cannot. */
+bool cairn__in_parts(const cairn_graph *g);
+bool cairn__refuse_parts(cairn_graph *g, const char *what);
+
+/* The number of the part in its batch, i32: a state that is there if batches come in parts. */
+cairn_tensor cairn__part_number(cairn_graph *g);
 
 /* ---- ops ------------------------------------------------------------------------------------- */
 

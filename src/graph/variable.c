@@ -147,6 +147,58 @@ cairn_tensor cairn_step(cairn_graph *g)
     return step;
 }
 
+/* ---- batches in parts ------------------------------------------------------------------------ */
+
+void cairn_graph_accumulate(cairn_graph *g, int64_t parts)
+{
+    if (g->status.code != CAIRN_OK)
+        return;
+    if (parts < 1 || g->n > 0)
+        cairn__graph_fail(g, CAIRN_ERR_VALUE,
+                          "gradient accumulation: %lld parts in a graph of %d nodes, expected at "
+                          "least 1 in an empty one",
+                          (long long)parts, (int)g->n);
+    else
+        g->parts = parts;
+}
+
+bool cairn__in_parts(const cairn_graph *g)
+{
+    return g->parts > 1;
+}
+
+bool cairn__refuse_parts(cairn_graph *g, const char *what)
+{
+    return !cairn__in_parts(g) ||
+           cairn__graph_fail(g, CAIRN_ERR_STATE,
+                             "%s needs the whole batch at once: no gradient accumulation", what);
+}
+
+cairn_tensor cairn__part_number(cairn_graph *g)
+{
+    cairn_variable *v = cairn__find_variable(g->variables, "part");
+    if (g->status.code != CAIRN_OK)
+        return (cairn_tensor){g, 0};
+    if (v && used_here(g, v))
+        return cairn__variable_tensor(g, v);
+    if (!v)
+        v = add_variable(g, "part", CAIRN_I32, CAIRN_SCALAR, CAIRN_ZEROS, false);
+    if (!v)
+        return (cairn_tensor){g, 0};
+    cairn_tensor part = cairn__variable_tensor(g, v);
+    cairn_tensor next = cairn_add(part, cairn_fill(g, CAIRN_I32, CAIRN_SCALAR, 1));
+    cairn_assign_in(CAIRN_ACCUMULATE, part, next);
+    cairn_assign(part, cairn_fill(g, CAIRN_I32, CAIRN_SCALAR, 0));
+    return part;
+}
+
+void cairn_assign_each(cairn_tensor variable, cairn_tensor value)
+{
+    cairn_assign(variable, value);
+    if (!cairn__none(variable) && cairn__in_parts(variable.graph))
+        cairn_assign_in(CAIRN_ACCUMULATE, variable, value);
+}
+
 /* ---- first values ---------------------------------------------------------------------------- */
 
 static double glorot_bound(const cairn_variable *v)

@@ -10,8 +10,8 @@ cairn_batch_norm_options cairn_batch_norm_defaults(void)
 /* running += momentum (now - running) */
 static void follow(cairn_tensor running, cairn_tensor now, double momentum)
 {
-    cairn_assign(running, cairn_add(cairn_scale(running, 1 - momentum),
-                                    cairn_scale(now, momentum)));
+    cairn_assign_each(running, cairn_add(cairn_scale(running, 1 - momentum),
+                                         cairn_scale(now, momentum)));
 }
 
 static cairn_tensor statistic(cairn_tensor moments, int row, int64_t C)

@@ -284,7 +284,8 @@ void cairn_kfac(cairn_graph *g, cairn_tensor loss, const cairn_dense *layers, in
     step k = {.o = options ? *options : cairn_kfac_defaults(),
               .common = common ? *common : cairn_update_defaults(),
               .n = n};
-    if (cairn__none(loss) || !cairn__check_options(g, "kfac", table, &k.o))
+    if (cairn__none(loss) || !cairn__check_options(g, "kfac", table, &k.o) ||
+        !cairn__refuse_parts(g, "kfac"))
         return;
     if (n < 1 || loss.graph != g || output < CAIRN_OUTPUT_BERNOULLI ||
         output > CAIRN_OUTPUT_GAUSSIAN) {

@@ -168,6 +168,22 @@ static bool shapes_fit(const cairn_tensor *parameters, const cairn_tensor *gradi
     return true;
 }
 
+/* The mean gradient of a batch that comes in parts: each adds its share to a state, and the last
+ * takes the sum. */
+static void accumulate(const cairn_tensor *parameters, cairn_tensor *gradients, int n)
+{
+    cairn_graph *g = parameters[0].graph;
+    cairn__part_number(g);
+    for (int i = 0; i < n; i++) {
+        const cairn_shape shape = cairn_tensor_shape(parameters[i]);
+        cairn_tensor sum =
+            cairn__parameter_state(parameters[i], "accumulated", shape, CAIRN_ZEROS);
+        gradients[i] = cairn_add(sum, cairn_scale(gradients[i], 1 / (double)g->parts));
+        cairn_assign_in(CAIRN_ACCUMULATE, sum, gradients[i]);
+        cairn_assign(sum, cairn_fill(g, CAIRN_F32, shape, 0));
+    }
+}
+
 void cairn_apply_gradients(const cairn_tensor *parameters, const cairn_tensor *gradients, int n,
                            const char *name, const void *options,
                            const cairn_update_options *common)
@@ -181,6 +197,8 @@ void cairn_apply_gradients(const cairn_tensor *parameters, const cairn_tensor *g
     if (own && shapes_fit(parameters, gradients, n) &&
         prepare(g, name, options, defaults, common, &u)) {
         memcpy(own, gradients, (size_t)n * sizeof *own);
+        if (cairn__in_parts(g))
+            accumulate(parameters, own, n);
         cairn__adjust_gradients(parameters, own, n, &u.common);
         for (int i = 0; i < n; i++)
             step(&u, parameters[i], own[i]);

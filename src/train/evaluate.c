@@ -24,12 +24,12 @@ static bool choose_outputs(cairn_trainer *t, cairn__evaluator *e, const char *sp
     for (int i = 0; i < g->n_outputs; i++) {
         const cairn_node *n = g->nodes[g->outputs[i].value];
         const char *name = g->outputs[i].name;
-        if (n->dtype != CAIRN_F32 || !cairn_shape_equal(n->shape, CAIRN_SHAPE(t->options.batch)))
+        if (n->dtype != CAIRN_F32 || !cairn_shape_equal(n->shape, CAIRN_SHAPE(t->build.batch)))
             return cairn__fail(status, CAIRN_ERR_SHAPE,
                                "evaluation output '%s' is %s %s, expected f32 [%lld], one value an "
                                "example",
                                name, cairn_dtype_name(n->dtype), cairn_shape_text(n->shape, found),
-                               (long long)t->options.batch);
+                               (long long)t->build.batch);
         if (e->outputs == CAIRN__MOST_OUTPUTS)
             return cairn__fail(status, CAIRN_ERR_VALUE, "more than %d evaluation outputs",
                                CAIRN__MOST_OUTPUTS);
@@ -51,7 +51,7 @@ bool cairn__evaluator_new(cairn_trainer *t, cairn_split split, cairn_status *sta
     if (!cairn_ok(status) || items == 0)
         return cairn_ok(status);
     cairn_loader_options options = cairn_loader_defaults();
-    options.batch = t->options.batch;
+    options.batch = t->build.batch;
     options.shuffle = false;
     /* An idle worker of an evaluation would hold batches that nobody asked for yet. */
     options.prefetch = false;
@@ -74,7 +74,7 @@ void cairn__evaluator_free(cairn__evaluator *e)
 static bool add_batch(cairn_trainer *t, cairn__evaluator *e, const cairn_batch *batch, int64_t rows,
                       double *sums, cairn_status *status)
 {
-    size_t bytes = (size_t)t->options.batch * sizeof *e->values;
+    size_t bytes = (size_t)t->build.batch * sizeof *e->values;
     cairn_program_feed(t->evaluation, "x", batch->x, t->x_bytes, status);
     if (t->labels)
         cairn_program_feed(t->evaluation, "label", batch->label, t->label_bytes, status);

@@ -1,6 +1,7 @@
 /* The loop: the only one. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "train/train.h"
 
@@ -19,11 +20,24 @@ static bool over(const cairn_trainer *t)
  * ------------------------------------------------------------------------------------- */
 
 static void feed(const cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
-                 cairn_status *status)
+                 int64_t part, cairn_status *status)
 {
-    cairn_program_feed(program, "x", batch->x, t->x_bytes, status);
+    const char *x = (const char *)batch->x + (size_t)part * t->x_bytes;
+    const char *label = (const char *)batch->label + (size_t)part * t->label_bytes;
+    cairn_program_feed(program, "x", x, t->x_bytes, status);
     if (t->labels)
-        cairn_program_feed(program, "label", batch->label, t->label_bytes, status);
+        cairn_program_feed(program, "label", label, t->label_bytes, status);
+}
+
+/* One part of a batch: forward, backward and update, or the gradient added to those before. */
+static void run_part(cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
+                     int64_t part, cairn_status *status)
+{
+    feed(t, program, batch, part, status);
+    cairn_program_run(program, status);
+    for (int i = 0; i < t->n_outputs; i++)
+        t->means[i] += cairn_program_scalar(program, t->outputs[i], status) /
+                       (double)t->options.accumulate;
 }
 
 static const cairn_batch *next_batch(cairn_trainer *t, cairn_status *status)
@@ -39,7 +53,7 @@ static bool refreshes(const cairn_trainer *t)
     return t->at.step == 1 || (t->at.step > 0 && due(t->at.step, t->problem.refresh_interval));
 }
 
-/* Forward, backward and update in one program; before it, where due, the slower updates. */
+/* All parts of a batch; before them, where due, the slower updates. */
 static void train(cairn_trainer *t, cairn_status *status)
 {
     double start = cairn__seconds();
@@ -47,12 +61,15 @@ static void train(cairn_trainer *t, cairn_status *status)
     if (!batch)
         return;
     if (t->refresh && refreshes(t)) {
-        feed(t, t->refresh, batch, status);
+        feed(t, t->refresh, batch, 0, status);
         cairn_program_run(t->refresh, status);
     }
-    feed(t, t->step, batch, status);
-    cairn_program_run(t->step, status);
-    t->loss = cairn_program_scalar(t->step, "loss", status);
+    memset(t->means, 0, sizeof t->means);
+    for (int64_t part = 0; part < t->options.accumulate; part++)
+        run_part(t, part + 1 < t->options.accumulate ? t->part : t->step, batch, part, status);
+    for (int i = 0; i < t->n_outputs; i++)
+        if (strcmp(t->outputs[i], "loss") == 0)
+            t->loss = t->means[i];
 
     double seconds = cairn__seconds() - start;
     t->times[t->timed++ % CAIRN__STEP_TIMES] = seconds;
@@ -69,9 +86,8 @@ static void log_step(cairn_trainer *t, cairn_status *status)
 {
     cairn_figure figures[CAIRN__MOST_OUTPUTS];
     for (int i = 0; i < t->n_outputs; i++) {
-        double value = cairn_program_scalar(t->step, t->outputs[i], status);
-        figures[i] = (cairn_figure){t->outputs[i], value};
-        cairn__tracks_add(&t->tracks, t->outputs[i], t->at, value, status);
+        figures[i] = (cairn_figure){t->outputs[i], t->means[i]};
+        cairn__tracks_add(&t->tracks, t->outputs[i], t->at, t->means[i], status);
     }
     const cairn__log_entry entry = {
         .event = "step", .at = t->at, .to = -1, .figures = figures, .n = t->n_outputs};

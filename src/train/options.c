@@ -17,6 +17,8 @@ const cairn_option cairn_train_table[] = {
                     "-1: as they come",
                     ""),
     CAIRN_OPT_COUNT(cairn_train_options, batch, 128, 1, 1 << 24, "examples in a step", ""),
+    CAIRN_OPT_COUNT(cairn_train_options, accumulate, 1, 1, 1 << 24,
+                    "parts that each batch is taken in, their gradients added up: less memory", ""),
     CAIRN_OPT_SPAN(cairn_train_options, length, "10ep", "length of the run", ""),
     CAIRN_OPT_REAL(cairn_train_options, seconds, 0, 0, 1e9,
                    "end the run after so many seconds in steps; 0: no such limit", ""),

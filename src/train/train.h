@@ -158,12 +158,13 @@ struct cairn_trainer {
     /* Made. */
     cairn__arena arena;
     cairn_graph *graph, *evaluation_graph;
-    cairn_program *step, *evaluation, *refresh; /* the last two may be NULL */
+    cairn_program *step, *part, *evaluation, *refresh; /* all but the first may be NULL */
     cairn_loader *loader;
     cairn__evaluator splits[2];               /* train and test */
     const char *outputs[CAIRN__MOST_OUTPUTS]; /* scalars of a step */
     int n_outputs;
-    size_t x_bytes, label_bytes; /* of a batch */
+    double means[CAIRN__MOST_OUTPUTS];        /* of the last step, over its parts */
+    size_t x_bytes, label_bytes;              /* of a part of a batch */
     bool labels;
     cairn_build build;
     int64_t evaluate_every, checkpoint_every; /* steps, 0: only at the end */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cairn/optim.h"
 #include "data/data.h"
 #include "graph/graph.h"
 #include "train/train.h"
@@ -35,7 +36,13 @@ static bool take_setup(cairn_trainer *t, const cairn_train_setup *setup, cairn_s
     if (t->options.bad_loss == CAIRN_BAD_LOSS_REWIND && !length)
         return cairn__fail(status, CAIRN_ERR_VALUE,
                            "bad_loss: 'rewind' needs a run directory for its checkpoints");
-    return cairn__options_check(cairn_train_table, &t->options, status);
+    if (!cairn__options_check(cairn_train_table, &t->options, status))
+        return false;
+    const int64_t batch = t->options.batch, parts = t->options.accumulate;
+    return batch % parts == 0 ||
+           cairn__fail(status, CAIRN_ERR_VALUE,
+                       "accumulate: %lld parts of a batch of %lld, expected a divisor of it",
+                       (long long)parts, (long long)batch);
 }
 
 /* ---- data
@@ -54,8 +61,9 @@ static bool make_loader(cairn_trainer *t, cairn_status *status)
         return false;
     const cairn_field *features = cairn_dataset_field_at(t->data, CAIRN_SPLIT_TRAIN, 0);
     t->labels = cairn_dataset_field(t->data, CAIRN_SPLIT_TRAIN, "label") != NULL;
-    t->x_bytes = (size_t)t->options.batch * (size_t)cairn__item_elements(features) * sizeof(float);
-    t->label_bytes = (size_t)t->options.batch * sizeof(int32_t);
+    const size_t part = (size_t)(t->options.batch / t->options.accumulate);
+    t->x_bytes = part * (size_t)cairn__item_elements(features) * sizeof(float);
+    t->label_bytes = part * sizeof(int32_t);
     return true;
 }
 
@@ -65,7 +73,7 @@ static bool resolve_spans(cairn_trainer *t, cairn_status *status)
     if (t->options.length.unit == CAIRN_PERCENT)
         return cairn__fail(status, CAIRN_ERR_VALUE, "length: a share of the run's own length");
     int64_t total = cairn_span_steps(t->options.length, 0, epoch, batch);
-    t->build = (cairn_build){t->data, batch, epoch, total};
+    t->build = (cairn_build){t->data, batch / t->options.accumulate, epoch, total};
     t->evaluate_every = cairn_span_steps(t->options.evaluate, total, epoch, batch);
     t->checkpoint_every = cairn_span_steps(t->options.checkpoint, total, epoch, batch);
     return true;
@@ -123,13 +131,19 @@ static bool make_step(cairn_trainer *t, cairn_status *status)
     cairn_graph_seed(t->graph, (uint64_t)t->options.seed);
     if (t->options.init_seed >= 0)
         cairn_graph_seed_initial(t->graph, (uint64_t)t->options.init_seed);
+    cairn_graph_accumulate(t->graph, t->options.accumulate);
     t->problem.build(t->problem.user, t->graph, &t->build);
     if (!check_inputs(t, t->graph, status))
         return false;
     t->step = cairn_compile(t->graph, cairn_cpu(), status);
     if (t->step && t->problem.refresh_interval > 0)
-        t->refresh = cairn_compile_updates(t->graph, cairn_cpu(), "refresh", status);
-    return cairn_ok(status) && choose_outputs(t, status);
+        t->refresh = cairn_compile_updates(t->graph, cairn_cpu(), CAIRN_REFRESH, NULL, 0, status);
+    if (!cairn_ok(status) || !choose_outputs(t, status))
+        return false;
+    if (t->options.accumulate > 1)
+        t->part = cairn_compile_updates(t->graph, cairn_cpu(), CAIRN_ACCUMULATE, t->outputs,
+                                        t->n_outputs, status);
+    return cairn_ok(status);
 }
 
 static bool make_evaluation(cairn_trainer *t, cairn_status *status)
@@ -189,6 +203,7 @@ void cairn_trainer_free(cairn_trainer *t)
     cairn_loader_free(t->loader);
     cairn_program_free(t->refresh);
     cairn_program_free(t->evaluation);
+    cairn_program_free(t->part);
     cairn_program_free(t->step);
     cairn_graph_free(t->evaluation_graph);
     cairn_graph_free(t->graph);

@@ -36,7 +36,7 @@ static void open_problem(problem *q, const cairn_kfac_options *options, bool sca
     cairn_kfac(q->g, loss, &q->layer, 1, CAIRN_OUTPUT_GAUSSIAN, options, NULL);
     q->p = cairn_compile(q->g, cairn_cpu(), &status);
     q->refresh = options->inverse_interval > 1
-                     ? cairn_compile_updates(q->g, cairn_cpu(), CAIRN_REFRESH, &status)
+                     ? cairn_compile_updates(q->g, cairn_cpu(), CAIRN_REFRESH, NULL, 0, &status)
                      : NULL;
     cairn_program_feed(q->p, "x", q->x, sizeof q->x, &status);
     cairn_program_feed(q->p, "y", q->y, sizeof q->y, &status);

@@ -346,7 +346,7 @@ TEST(a_named_set_of_updates_is_a_program_of_its_own)
     cairn_output(cairn_add(a, b), "sum");
     cairn_status status = CAIRN_STATUS_INIT;
     cairn_program *fast = cairn_compile(g, cairn_cpu(), &status);
-    cairn_program *slow = cairn_compile_updates(g, cairn_cpu(), "slow", &status);
+    cairn_program *slow = cairn_compile_updates(g, cairn_cpu(), "slow", NULL, 0, &status);
     int32_t steps = -1;
     cairn_program_run(fast, &status);
     cairn_program_run(slow, &status);
@@ -355,7 +355,7 @@ TEST(a_named_set_of_updates_is_a_program_of_its_own)
     CHECK_NEAR(value_of(g, "a"), -2, 0);
     CHECK_NEAR(value_of(g, "b"), 20, 0);
     CHECK_INT(steps, 1);
-    CHECK(!cairn_compile_updates(g, cairn_cpu(), "fast", &status));
+    CHECK(!cairn_compile_updates(g, cairn_cpu(), "fast", NULL, 0, &status));
     CHECK_CONTAINS(status.message, "nothing in the set 'fast'");
     cairn_assign_in("slow", b, a);
     CHECK_CONTAINS(cairn_graph_status(g).message, "'b': it is assigned already");

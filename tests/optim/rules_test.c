@@ -220,7 +220,7 @@ static bool start(example *e)
     doubles_open(&e->d, e->g);
     e->program = cairn_compile(e->g, cairn_cpu(), &status);
     if (e->interval)
-        e->refresh = cairn_compile_updates(e->g, cairn_cpu(), CAIRN_REFRESH, &status);
+        e->refresh = cairn_compile_updates(e->g, cairn_cpu(), CAIRN_REFRESH, NULL, 0, &status);
     CHECK_OK(status);
     for (int i = 0; i < e->n; i++) {
         write_f32(e, i, first[i]);

@@ -6,7 +6,8 @@
  *
  * Element i takes word i % 4 of Philox(seed, stream, step * 2^40 + i / 4): any kernel that follows
  * this, in whatever order, gives the same values. Four elements to a position leave room for 2^42
- * elements and 2^24 steps before one step reaches into another. */
+ * elements and 2^24 steps before one step reaches into another. Where a batch comes in parts, a
+ * part counts as a step here. */
 #include <math.h>
 #include <string.h>
 
@@ -32,14 +33,23 @@ static cairn_tensor draw(const cairn_op *op, cairn_tensor step, cairn_shape shap
     return cairn__node(g, op, &step, 1, &at);
 }
 
+static cairn_tensor position(cairn_graph *g)
+{
+    cairn_tensor step = cairn_step(g);
+    if (!cairn__in_parts(g) || g->status.code != CAIRN_OK)
+        return step;
+    cairn_tensor parts = cairn_fill(g, CAIRN_I32, CAIRN_SCALAR, (double)g->parts);
+    return cairn_add(cairn_mul(step, parts), cairn__part_number(g));
+}
+
 cairn_tensor cairn_random_uniform(cairn_graph *g, cairn_shape shape)
 {
-    return draw(&cairn__op_random_uniform, cairn_step(g), shape);
+    return draw(&cairn__op_random_uniform, position(g), shape);
 }
 
 cairn_tensor cairn_random_normal(cairn_graph *g, cairn_shape shape)
 {
-    return draw(&cairn__op_random_normal, cairn_step(g), shape);
+    return draw(&cairn__op_random_normal, position(g), shape);
 }
 
 cairn_tensor cairn_random_bernoulli(cairn_tensor probability)

@@ -355,7 +355,7 @@ void cairn_locoprop(cairn_tensor loss, const cairn_dense *layers, int n,
     inner in;
     if (cairn__none(loss) ||
         !cairn__check_options(g, "locoprop", cairn_locoprop_table, &o) ||
-        !choose_inner(g, &o, &in))
+        !choose_inner(g, &o, &in) || !cairn__refuse_parts(g, "locoprop"))
         return;
     if (n < 1 || n > CAIRN_MLP_LAYERS) {
         cairn__graph_fail(g, CAIRN_ERR_VALUE, "locoprop: %d layers, expected 1 to %d", n,
