@@ -83,7 +83,8 @@ typedef enum cairn_option_kind {
     CAIRN_OPTION_CHOICE, /* int, an index into `choices` */
     CAIRN_OPTION_TEXT,   /* char[CAIRN_TEXT_SIZE] */
     CAIRN_OPTION_PATH,   /* char[CAIRN_TEXT_SIZE], a file or directory */
-    CAIRN_OPTION_SPAN    /* cairn_span: 500, 5ep, 20000ex, 10% */
+    CAIRN_OPTION_SPAN,   /* cairn_span: 500, 5ep, 20000ex, 10% */
+    CAIRN_OPTION_BYTES   /* int64_t: 4096, 500MB, 2GiB */
 } cairn_option_kind;
 
 typedef enum cairn_span_unit {
@@ -127,6 +128,8 @@ typedef struct cairn_option {
     {#field, CAIRN_OPTION_PATH, offsetof(type, field), 0, 0, 0, standard, NULL, help, source}
 #define CAIRN_OPT_SPAN(type, field, standard, help, source)                                        \
     {#field, CAIRN_OPTION_SPAN, offsetof(type, field), 0, 0, 1e15, standard, NULL, help, source}
+#define CAIRN_OPT_BYTES(type, field, standard, help, source)                                       \
+    {#field, CAIRN_OPTION_BYTES, offsetof(type, field), standard, 0, 1e18, NULL, NULL, help, source}
 #define CAIRN_OPT_END                                                                              \
     {NULL, CAIRN_OPTION_END, 0, 0, 0, 0, NULL, NULL, NULL, NULL}
 

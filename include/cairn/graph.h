@@ -103,6 +103,19 @@ CAIRN_API void cairn_graph_seed_initial(cairn_graph *graph, uint64_t seed);
 CAIRN_API void cairn_scope_push(cairn_graph *graph, const char *name);
 CAIRN_API void cairn_scope_pop(cairn_graph *graph);
 
+/* Results built between push and pop are not kept from the forward to the backward pass, but
+ * computed again where that needs them (recomputation, or gradient checkpointing: Chen et al.
+ * 2016, arXiv:1604.06174). Pairs may be nested. What the stretch takes from outside is kept: a
+ * model calls this for each of its blocks, without the block's last operation. */
+CAIRN_API void cairn_recompute_push(cairn_graph *graph);
+CAIRN_API void cairn_recompute_pop(cairn_graph *graph);
+
+/* The most bytes that variables and the values between steps of a program of this graph may take
+ * together; 0, the default: no limit. Programs that would take more compute some of their values
+ * again, the cheapest for their size first. Compiling fails with CAIRN_ERR_MEMORY, which names the
+ * smallest size that was found, where that is not enough. */
+CAIRN_API void cairn_graph_memory(cairn_graph *graph, int64_t bytes);
+
 CAIRN_API cairn_shape cairn_tensor_shape(cairn_tensor x);
 CAIRN_API cairn_dtype cairn_tensor_dtype(cairn_tensor x);
 

@@ -281,6 +281,7 @@ typedef struct cairn_transformer_options {
     double epsilon;   /* of the norms, default 1e-5 */
     double deviation; /* of initial weights, default 0.02; into the sum over sqrt(2 layers) */
     double dropout, stochastic_depth; /* rates, for training */
+    bool recompute; /* of each block only the result is kept: cairn_recompute_push() */
     cairn_tensor context_mask;        /* of the attention to a context; graph == NULL: none */
 } cairn_transformer_options;
 

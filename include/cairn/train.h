@@ -94,6 +94,7 @@ typedef struct cairn_train_options {
     int64_t shuffle_window; /* shuffled inside windows of so many examples; 0: the whole set */
     int64_t sum_seed;       /* of the order inside each batch; -1: as they come */
     int64_t batch;          /* examples in a step */
+    int64_t memory;         /* the most bytes of a program (cairn_graph_memory()); 0: no limit */
     int64_t accumulate;     /* parts of a batch (cairn_graph_accumulate()), a divisor of it */
     cairn_span length;      /* of the run */
     double seconds;         /* ends the run after so much time in steps; 0: no such limit */

@@ -38,6 +38,42 @@ static bool parse_span(const char *text, cairn_span *span)
     return false;
 }
 
+/* ---- sizes: 4096, 500MB, 2GiB ---------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    int64_t bytes;
+} sizes[] = {{"TiB", (int64_t)1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+             {"TB", 1000000000000},     {"GB", 1000000000}, {"MB", 1000000}, {"kB", 1000},
+             {"", 1}};
+
+static bool parse_bytes(const char *text, int64_t *bytes)
+{
+    char *end;
+    double amount = strtod(text, &end);
+    if (end == text || !isfinite(amount) || amount < 0)
+        return false;
+    for (size_t i = 0; i < CAIRN__COUNT(sizes); i++) {
+        if (strcmp(end, sizes[i].name) != 0)
+            continue;
+        amount *= (double)sizes[i].bytes;
+        if (amount <= 1e18)
+            *bytes = (int64_t)amount;
+        return amount <= 1e18;
+    }
+    return false;
+}
+
+/* In the largest unit that divides it. */
+static int bytes_text(int64_t bytes, char *text, size_t size)
+{
+    size_t i = 0;
+    while (bytes && bytes % sizes[i].bytes)
+        i++;
+    return snprintf(text, size, "%lld%s", bytes ? (long long)(bytes / sizes[i].bytes) : 0,
+                    bytes ? sizes[i].name : "");
+}
+
 int64_t cairn_span_steps(cairn_span span, int64_t total, int64_t steps_per_epoch, int64_t batch)
 {
     double steps = span.amount;
@@ -58,6 +94,7 @@ static void set_default(const cairn_option *row, void *options)
     switch (row->kind) {
     case CAIRN_OPTION_END: break;
     case CAIRN_OPTION_REAL: *(double *)at = row->standard; break;
+    case CAIRN_OPTION_BYTES:
     case CAIRN_OPTION_COUNT: *(int64_t *)at = (int64_t)row->standard; break;
     case CAIRN_OPTION_FLAG: *(bool *)at = row->standard != 0; break;
     case CAIRN_OPTION_CHOICE: *(int *)at = (int)row->standard; break;
@@ -188,6 +225,13 @@ static bool set_span(const cairn_option *row, void *at, const char *text, cairn_
     return true;
 }
 
+static bool set_bytes(const cairn_option *row, void *at, const char *text, cairn_status *status)
+{
+    return parse_bytes(text, at) ||
+           cairn__fail(status, CAIRN_ERR_VALUE, "%s: '%s', expected a size like 500MB or 2GiB",
+                       row->name, text);
+}
+
 bool cairn_options_set(const cairn_option *table, void *options, const char *name,
                        const char *text, cairn_status *status)
 {
@@ -205,6 +249,7 @@ bool cairn_options_set(const cairn_option *table, void *options, const char *nam
     case CAIRN_OPTION_TEXT:
     case CAIRN_OPTION_PATH: return set_text(row, at, text, status);
     case CAIRN_OPTION_SPAN: return set_span(row, at, text, status);
+    case CAIRN_OPTION_BYTES: return set_bytes(row, at, text, status);
     case CAIRN_OPTION_END: break;
     }
     return false;
@@ -238,6 +283,7 @@ size_t cairn_option_text(const cairn_option *row, const void *options, char *tex
         return (size_t)snprintf(text, size, "%s", row->choices[*(const int *)at]);
     case CAIRN_OPTION_TEXT:
     case CAIRN_OPTION_PATH: return (size_t)snprintf(text, size, "%s", (const char *)at);
+    case CAIRN_OPTION_BYTES: return (size_t)bytes_text(*(const int64_t *)at, text, size);
     case CAIRN_OPTION_SPAN: {
         const cairn_span *span = at;
         real_text(span->amount, number, sizeof number);

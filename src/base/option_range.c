@@ -6,6 +6,7 @@ static bool number_of(const cairn_option *row, const void *options, double *valu
     const void *at = (const char *)options + row->offset;
     switch (row->kind) {
     case CAIRN_OPTION_REAL: *value = *(const double *)at; return true;
+    case CAIRN_OPTION_BYTES:
     case CAIRN_OPTION_COUNT: *value = (double)*(const int64_t *)at; return true;
     case CAIRN_OPTION_CHOICE: *value = *(const int *)at; return true;
     default: return false;

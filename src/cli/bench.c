@@ -15,6 +15,7 @@
 typedef struct bench_options {
     char model[CAIRN_TEXT_SIZE];
     int64_t rounds, threads;
+    int64_t memory;
     double seconds;
 } bench_options;
 
@@ -23,6 +24,8 @@ static const cairn_option table[] = {
     CAIRN_OPT_COUNT(bench_options, rounds, 5, 1, 1000, "medians are taken of so many rounds", ""),
     CAIRN_OPT_REAL(bench_options, seconds, 1, 0.001, 3600, "of steps in each round", ""),
     CAIRN_OPT_COUNT(bench_options, threads, 0, 0, 1024, "0: one for each core", ""),
+    CAIRN_OPT_BYTES(bench_options, memory, 0,
+                    "for variables and values of a step; 0: no limit", ""),
     CAIRN_OPT_END,
 };
 
@@ -243,6 +246,7 @@ static bool run(cli_call *call, cairn_status *status)
         return false;
     cairn_threads_set((int)values.threads);
     cairn_graph *g = cairn_graph_new();
+    cairn_graph_memory(g, values.memory);
     model->build(g, model->batch);
     cairn_program *p = cairn_compile(g, cairn_cpu(), status);
     bool good = p && bench_model_feed(model, p, status) && cairn_program_run(p, status);

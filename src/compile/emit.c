@@ -209,7 +209,8 @@ static bool op_inputs(cairn__grouping *s, cairn__step *step, const cairn_node *n
 static bool emit_op(cairn__grouping *s, const cairn_node *n)
 {
     cairn__step *step = &s->plan->steps[s->plan->n_steps++];
-    *step = (cairn__step){.node = -1, .output = -1, .copy_from = -1, .scope = n->scope};
+    *step = (cairn__step){
+        .node = -1, .output = -1, .copy_from = -1, .late = n->late, .scope = n->scope};
     return op_inputs(s, step, n);
 }
 
@@ -234,7 +235,9 @@ static bool emit_cluster(cairn__grouping *s, int32_t cluster, const int32_t *mem
                           .scope = s->g->nodes[members[n - 1]]->scope};
     if (!reserve_program(s, &step->fused, c))
         return false;
+    step->late = c->head < 0 || s->g->nodes[c->head]->late;
     for (int i = 0; i < n; i++) {
+        step->late = step->late && s->g->nodes[members[i]]->late;
         emit_instruction(s, cluster, &step->fused, result_of, s->g->nodes[members[i]]);
         step->flops += cairn__node_flops(s->g, s->g->nodes[members[i]]);
     }

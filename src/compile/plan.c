@@ -12,6 +12,15 @@ void cairn__plan_free(cairn__plan *p)
     cairn__free(p);
 }
 
+int64_t cairn__plan_bytes(const cairn__plan *p)
+{
+    int64_t bytes = (int64_t)p->arena_bytes;
+    for (int i = 0; i < p->n_values; i++)
+        if (p->values[i].variable && p->values[i].producer < 0)
+            bytes += (int64_t)p->values[i].bytes;
+    return bytes;
+}
+
 static void write_value(const cairn__plan *p, int32_t value, cairn__text *out)
 {
     const cairn__value *v = &p->values[value];

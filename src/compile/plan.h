@@ -105,6 +105,7 @@ typedef struct cairn__step {
     cairn__fused fused;   /* instructions == 0: none. Behind an op: over its result */
     int32_t copy_from;    /* >= 0: a plain copy of one value to another, `output` */
     int wave;
+    bool late;            /* a second computation: as late as its readers allow */
     double flops, bytes;
     const char *scope;
 } cairn__step;
@@ -151,6 +152,24 @@ cairn_graph *cairn__rewrite(const cairn_graph *g, const cairn__targets *targets,
 cairn_tensor cairn__simplify(cairn_graph *g, const cairn_op *op, const cairn_tensor *inputs, int n,
                              const cairn__attributes *at);
 
+
+/* Copies of a node (with its operands in the new graph), and of outputs and updates, through the
+ * map from nodes to their copies; scopes that the new graph owns. */
+cairn_tensor cairn__copy_node(cairn_graph *to, const cairn_node *n, const cairn_tensor *inputs);
+void cairn__copy_targets(const cairn_graph *g, const cairn__targets *targets, cairn_graph *to,
+                         const cairn_tensor *map);
+void cairn__own_scopes(cairn_graph *to);
+
+/* The passes below on a rewritten graph, which the plan takes. NULL with an error. */
+cairn__plan *cairn__plan_new(cairn_graph *lowered, cairn_status *status);
+
+/* The same of a copy, in which marked nodes (cairn_recompute_push()) are computed again for the
+ * backward pass, and others where variables and arena would take more than `limit` bytes (0: no
+ * limit). */
+cairn__plan *cairn__plan_fit(const cairn_graph *lowered, int64_t limit, cairn_status *status);
+
+/* Bytes of the arena and of all variables. */
+int64_t cairn__plan_bytes(const cairn__plan *plan);
 
 /* Steps and values: which nodes share a step. */
 bool cairn__group(cairn__plan *plan, cairn_status *status);

@@ -17,17 +17,37 @@ struct cairn_program {
 
 /* ---- compiling ------------------------------------------------------------------------------- */
 
-static cairn__plan *make_plan(cairn_graph *g, const cairn__targets *targets, cairn_status *status)
+cairn__plan *cairn__plan_new(cairn_graph *lowered, cairn_status *status)
 {
     cairn__plan *p = cairn__alloc(1, sizeof *p, status);
-    if (!p)
+    if (!p) {
+        cairn_graph_free(lowered);
         return NULL;
-    p->lowered = cairn__rewrite(g, targets, status);
-    if (p->lowered && cairn__group(p, status) && cairn__schedule(p, status) &&
-        cairn__allocate(p, status) && cairn__verify(p, status))
+    }
+    p->lowered = lowered;
+    if (cairn__group(p, status) && cairn__schedule(p, status) && cairn__allocate(p, status) &&
+        cairn__verify(p, status))
         return p;
     cairn__plan_free(p);
     return NULL;
+}
+
+static bool has_marked(const cairn_graph *g)
+{
+    for (int32_t i = 0; i < g->n; i++)
+        if (g->nodes[i]->again)
+            return true;
+    return false;
+}
+
+static cairn__plan *make_plan(cairn_graph *g, const cairn__targets *targets, cairn_status *status)
+{
+    cairn_graph *lowered = cairn__rewrite(g, targets, status);
+    if (!lowered || (!g->memory && !has_marked(lowered)))
+        return lowered ? cairn__plan_new(lowered, status) : NULL;
+    cairn__plan *p = cairn__plan_fit(lowered, g->memory, status);
+    cairn_graph_free(lowered);
+    return p;
 }
 
 /* Elements that a leaf brings along (constants, indices) go to their place once. */

@@ -127,7 +127,18 @@ static void mark_live(const cairn_graph *g, const cairn__targets *targets, bool 
             live[g->nodes[i]->input[j]] = true;
 }
 
-/* One node again, in the new graph. Data of leaves is copied by those that own it. */
+/* Data of leaves is copied by those that own it. */
+cairn_tensor cairn__copy_node(cairn_graph *to, const cairn_node *n, const cairn_tensor *inputs)
+{
+    to->recompute = n->again;
+    if (n->op == &cairn__op_constant)
+        return cairn_constant(to, n->dtype, n->shape, n->at.data);
+    if (n->op == &cairn__op_input)
+        return cairn_input(to, n->at.data, n->dtype, n->shape);
+    return cairn__node(to, n->op, inputs, n->inputs, &n->at);
+}
+
+/* One node again, in the new graph. */
 static cairn_tensor again(table *t, cairn_graph *to, const cairn_node *n, const cairn_tensor *map)
 {
     cairn_tensor few[8], *inputs = few, result;
@@ -138,10 +149,9 @@ static cairn_tensor again(table *t, cairn_graph *to, const cairn_node *n, const 
     for (int i = 0; i < n->inputs; i++)
         inputs[i] = map[n->input[i]];
     to->scope = n->scope;
-    if (n->op == &cairn__op_constant)
-        return cairn_constant(to, n->dtype, n->shape, n->at.data);
-    if (n->op == &cairn__op_input)
-        return cairn_input(to, n->at.data, n->dtype, n->shape);
+    to->recompute = n->again;
+    if (n->op == &cairn__op_constant || n->op == &cairn__op_input)
+        return cairn__copy_node(to, n, inputs);
     if (n->op->expand)
         return n->op->expand(n, inputs);
     result = n->op->kind == CAIRN__LEAF
@@ -152,9 +162,10 @@ static cairn_tensor again(table *t, cairn_graph *to, const cairn_node *n, const 
     return folded(to, result);
 }
 
-static void copy_targets(const cairn_graph *g, const cairn__targets *targets, cairn_graph *to,
+void cairn__copy_targets(const cairn_graph *g, const cairn__targets *targets, cairn_graph *to,
                          const cairn_tensor *map)
 {
+    to->recompute = 0;
     for (int i = 0; i < g->n_outputs; i++)
         if (wanted(&g->outputs[i], targets))
             cairn_output(map[g->outputs[i].value], g->outputs[i].name);
@@ -168,7 +179,7 @@ static void copy_targets(const cairn_graph *g, const cairn__targets *targets, ca
 }
 
 /* Scopes are texts in the arena of the graph they come from: the new graph needs its own. */
-static void own_scopes(cairn_graph *to)
+void cairn__own_scopes(cairn_graph *to)
 {
     const char *before = NULL, *copy = NULL;
     for (int32_t i = 0; i < to->n; i++) {
@@ -193,8 +204,8 @@ static cairn_graph *walk(const cairn_graph *g, const cairn__targets *targets, ca
         for (int32_t i = 0; i < g->n && to->status.code == CAIRN_OK; i++)
             if (live[i])
                 map[i] = again(&t, to, g->nodes[i], map);
-        copy_targets(g, targets, to, map);
-        own_scopes(to);
+        cairn__copy_targets(g, targets, to, map);
+        cairn__own_scopes(to);
         if (to->status.code != CAIRN_OK)
             good = cairn__fail(status, to->status.code, "%s", to->status.message);
     }

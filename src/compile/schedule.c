@@ -18,6 +18,7 @@ typedef struct scheduler {
         int reader, next;
     } *edges;
     int *first_edge, n_edges, edges_capacity;
+    int *planned;     /* the wave of each step before some are delayed */
     int *mark, round; /* of searches */
     int *stack;
 } scheduler;
@@ -234,27 +235,36 @@ static void number_waves(scheduler *s)
         wave_of(s, i);
 }
 
-/* A step that waits for nothing runs as late as its readers allow: its result takes no room
- * before. */
-static void delay_sources(scheduler *s)
+static void note_reader(int *earliest, int step, int wave)
+{
+    if (step >= 0)
+        earliest[step] = CAIRN__MIN(earliest[step], wave);
+}
+
+/* A step that waits for nothing, or computes something again, runs as late as its readers allow:
+ * its result takes no room before. Readers come first, from the last wave to the first. */
+static void delay(scheduler *s)
 {
     cairn__plan *p = s->p;
     int *earliest = s->mark; /* wave of the first reader of each step's results */
-    for (int i = 0; i < p->n_steps; i++)
-        earliest[i] = INT_MAX;
+    int last = 0;
     for (int i = 0; i < p->n_steps; i++) {
-        for (int r = 0; r < cairn__reads(&p->steps[i]); r++) {
-            int producer = p->values[cairn__read_value(&p->steps[i], r)].producer;
-            if (producer >= 0)
-                earliest[producer] = CAIRN__MIN(earliest[producer], p->steps[i].wave);
-        }
-        for (int e = s->first_edge[i]; e >= 0; e = s->edges[e].next)
-            earliest[s->edges[e].reader] =
-                CAIRN__MIN(earliest[s->edges[e].reader], p->steps[i].wave);
+        earliest[i] = INT_MAX;
+        s->planned[i] = p->steps[i].wave;
+        last = CAIRN__MAX(last, p->steps[i].wave);
     }
-    for (int i = 0; i < p->n_steps; i++)
-        if (p->steps[i].wave == 0 && earliest[i] != INT_MAX)
-            p->steps[i].wave = earliest[i] - 1;
+    for (int wave = last; wave >= 0; wave--)
+        for (int i = 0; i < p->n_steps; i++) {
+            cairn__step *step = &p->steps[i];
+            if (s->planned[i] != wave)
+                continue;
+            if ((wave == 0 || step->late) && earliest[i] != INT_MAX)
+                step->wave = earliest[i] - 1;
+            for (int r = 0; r < cairn__reads(step); r++)
+                note_reader(earliest, p->values[cairn__read_value(step, r)].producer, step->wave);
+            for (int e = s->first_edge[i]; e >= 0; e = s->edges[e].next)
+                note_reader(earliest, s->edges[e].reader, step->wave);
+        }
 }
 
 static int by_wave(const void *a, const void *b)
@@ -300,18 +310,20 @@ bool cairn__schedule(cairn__plan *p, cairn_status *status)
     s.first_edge = cairn__alloc(most, sizeof *s.first_edge, status);
     s.mark = cairn__alloc(most, sizeof *s.mark, status);
     s.stack = cairn__alloc(most, sizeof *s.stack, status);
-    bool good = s.first_edge && s.mark && s.stack;
+    s.planned = cairn__alloc(most, sizeof *s.planned, status);
+    bool good = s.first_edge && s.mark && s.stack && s.planned;
     for (size_t i = 0; good && i < most; i++)
         s.first_edge[i] = -1;
     good = good && place_updates(&s);
     if (good) {
         number_waves(&s);
-        delay_sources(&s);
+        delay(&s);
         sort_and_measure(p);
     }
     cairn__free(s.edges);
     cairn__free(s.first_edge);
     cairn__free(s.mark);
     cairn__free(s.stack);
+    cairn__free(s.planned);
     return good;
 }

@@ -76,6 +76,28 @@ void cairn_graph_seed_initial(cairn_graph *g, uint64_t seed)
         g->initial_seed = seed;
 }
 
+void cairn_recompute_push(cairn_graph *g)
+{
+    if (g != &out_of_memory)
+        g->recompute++;
+}
+
+void cairn_recompute_pop(cairn_graph *g)
+{
+    if (g == &out_of_memory)
+        return;
+    if (g->recompute == 0)
+        cairn__graph_fail(g, CAIRN_ERR_STATE, "cairn_recompute_pop() without a push");
+    else
+        g->recompute--;
+}
+
+void cairn_graph_memory(cairn_graph *g, int64_t bytes)
+{
+    if (g != &out_of_memory)
+        g->memory = bytes > 0 ? bytes : 0;
+}
+
 /* ---- errors and scopes ----------------------------------------------------------------------- */
 
 bool cairn__graph_fail(cairn_graph *g, cairn_code code, const char *format, ...)
@@ -198,6 +220,7 @@ static cairn_node *add_node(cairn_graph *g, int inputs)
     n->inputs = inputs;
     n->input = input;
     n->scope = g->scope;
+    n->again = g->recompute > 0;
     return n;
 }
 

@@ -32,6 +32,8 @@ typedef struct cairn_node {
     cairn_shape shape;
     cairn__attributes at;
     const char *scope; /* where it was built, "" at the top */
+    bool again;        /* not kept for a backward pass: cairn_recompute_push() */
+    bool late;         /* the second computation, as late as its readers allow */
 } cairn_node;
 
 struct cairn_variable {
@@ -73,6 +75,8 @@ struct cairn_graph {
     const char *scope;
     uint64_t seed, initial_seed; /* of random ops; of variables */
     int32_t randoms; /* random ops built so far: their streams */
+    int recompute;   /* depth of cairn_recompute_push() */
+    int64_t memory;  /* the most bytes of a program, or 0 */
     int64_t parts;   /* of a batch, whose gradients are added up; 0 and 1: the whole */
     cairn__assignment *assignments;
     int n_assignments, assignments_capacity;

@@ -67,11 +67,10 @@ static cairn_tensor attend(cairn_tensor x, const cairn_tensor *context, const ch
     return cairn_multihead_attention(x, context, name, &attention);
 }
 
-/* x plus the branch, thinned for training. */
-static cairn_tensor joined(cairn_tensor x, cairn_tensor branch, const cairn_transformer_options *o)
+/* A branch, for training. */
+static cairn_tensor thinned(cairn_tensor branch, const cairn_transformer_options *o)
 {
-    branch = cairn_dropout(branch, o->dropout);
-    return cairn_add(x, cairn_stochastic_depth(branch, o->stochastic_depth));
+    return cairn_stochastic_depth(cairn_dropout(branch, o->dropout), o->stochastic_depth);
 }
 
 cairn_tensor cairn_transformer_block(cairn_tensor x, const cairn_tensor *context, const char *name,
@@ -80,17 +79,23 @@ cairn_tensor cairn_transformer_block(cairn_tensor x, const cairn_tensor *context
     if (cairn__none(x))
         return x;
     cairn_scope_push(x.graph, name);
-    cairn_tensor n = norm(x, "norm1", o), first = attend(n, NULL, "attention", o);
+    if (o->recompute)
+        cairn_recompute_push(x.graph);
+    cairn_tensor n = norm(x, "norm1", o), branch = attend(n, NULL, "attention", o);
     if (o->parallel) {
-        x = joined(x, cairn_add(first, feed_forward(n, o)), o);
+        branch = cairn_add(branch, feed_forward(n, o));
     } else {
-        x = joined(x, first, o);
+        x = cairn_add(x, thinned(branch, o));
         if (context)
-            x = joined(x, attend(norm(x, "norm_context", o), context, "context", o), o);
-        x = joined(x, feed_forward(norm(x, "norm2", o), o), o);
+            x = cairn_add(
+                x, thinned(attend(norm(x, "norm_context", o), context, "context", o), o));
+        branch = feed_forward(norm(x, "norm2", o), o);
     }
+    branch = thinned(branch, o);
+    if (o->recompute)
+        cairn_recompute_pop(x.graph);
     cairn_scope_pop(x.graph);
-    return x;
+    return cairn_add(x, branch);
 }
 
 cairn_tensor cairn_transformer_stack(cairn_tensor x, const cairn_tensor *context,

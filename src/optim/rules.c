@@ -82,6 +82,7 @@ static bool row_fits(const cairn_option *row, const void *options)
     const void *at = (const char *)options + row->offset;
     switch (row->kind) {
     case CAIRN_OPTION_REAL: return number_fits(row, *(const double *)at);
+    case CAIRN_OPTION_BYTES:
     case CAIRN_OPTION_COUNT: return number_fits(row, (double)*(const int64_t *)at);
     case CAIRN_OPTION_SPAN: return number_fits(row, ((const cairn_span *)at)->amount);
     case CAIRN_OPTION_CHOICE: return choice_fits(row, *(const int *)at);

@@ -155,6 +155,7 @@ static void option_value(cairn__text *out, const cairn_option *row, const void *
     char text[CAIRN_TEXT_SIZE];
     switch (row->kind) {
     case CAIRN_OPTION_REAL: cairn__wire_double(out, 2, *(const double *)(const void *)at); break;
+    case CAIRN_OPTION_BYTES:
     case CAIRN_OPTION_COUNT:
         cairn__wire_double(out, 2, (double)*(const int64_t *)(const void *)at);
         break;

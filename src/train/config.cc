@@ -138,6 +138,7 @@ bool value_text(const cairn_option *row, const toml::node &node, std::string &te
     case CAIRN_OPTION_REAL: return node.is_number();
     case CAIRN_OPTION_COUNT: return node.is_integer();
     case CAIRN_OPTION_FLAG: return node.is_boolean();
+    case CAIRN_OPTION_BYTES:
     case CAIRN_OPTION_SPAN: return node.is_string() || node.is_number();
     case CAIRN_OPTION_CHOICE:
     case CAIRN_OPTION_TEXT:
@@ -153,6 +154,7 @@ const char *expected(cairn_option_kind kind)
     case CAIRN_OPTION_REAL: return "a number";
     case CAIRN_OPTION_COUNT: return "a whole number";
     case CAIRN_OPTION_FLAG: return "true or false";
+    case CAIRN_OPTION_BYTES: return "a size like 4096, \"500MB\" or \"2GiB\"";
     case CAIRN_OPTION_SPAN: return "a length like 500, \"5ep\", \"20000ex\" or \"10%\"";
     default: return "a string";
     }
@@ -184,6 +186,7 @@ size_t field_size(cairn_option_kind kind)
 {
     switch (kind) {
     case CAIRN_OPTION_REAL: return sizeof(double);
+    case CAIRN_OPTION_BYTES:
     case CAIRN_OPTION_COUNT: return sizeof(int64_t);
     case CAIRN_OPTION_FLAG: return sizeof(bool);
     case CAIRN_OPTION_CHOICE: return sizeof(int);

@@ -43,6 +43,7 @@ static bool add_value(cairn__text *out, const char *section, const cairn_option 
     case CAIRN_OPTION_CHOICE:
     case CAIRN_OPTION_TEXT:
     case CAIRN_OPTION_PATH:
+    case CAIRN_OPTION_BYTES:
     case CAIRN_OPTION_SPAN: break;
     case CAIRN_OPTION_END: return true;
     }

@@ -19,6 +19,10 @@ const cairn_option cairn_train_table[] = {
     CAIRN_OPT_COUNT(cairn_train_options, batch, 128, 1, 1 << 24, "examples in a step", ""),
     CAIRN_OPT_COUNT(cairn_train_options, accumulate, 1, 1, 1 << 24,
                     "parts that each batch is taken in, their gradients added up: less memory", ""),
+    CAIRN_OPT_BYTES(cairn_train_options, memory, 0,
+                    "for variables and values of a step, which are computed again where they do "
+                    "not fit; 0: no limit",
+                    ""),
     CAIRN_OPT_SPAN(cairn_train_options, length, "10ep", "length of the run", ""),
     CAIRN_OPT_REAL(cairn_train_options, seconds, 0, 0, 1e9,
                    "end the run after so many seconds in steps; 0: no such limit", ""),

@@ -132,6 +132,7 @@ static bool make_step(cairn_trainer *t, cairn_status *status)
     if (t->options.init_seed >= 0)
         cairn_graph_seed_initial(t->graph, (uint64_t)t->options.init_seed);
     cairn_graph_accumulate(t->graph, t->options.accumulate);
+    cairn_graph_memory(t->graph, t->options.memory);
     t->problem.build(t->problem.user, t->graph, &t->build);
     if (!check_inputs(t, t->graph, status))
         return false;

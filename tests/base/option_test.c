@@ -9,6 +9,7 @@ typedef struct sample {
     int colour;
     char name[CAIRN_TEXT_SIZE];
     cairn_span warmup;
+    int64_t room;
 } sample;
 
 static const char *const colours[] = {"red", "dark-green", NULL};
@@ -20,6 +21,7 @@ static const cairn_option table[] = {
     CAIRN_OPT_CHOICE(sample, colour, 1, colours, "paint", ""),
     CAIRN_OPT_TEXT(sample, name, "none", "title", ""),
     CAIRN_OPT_SPAN(sample, warmup, "5ep", "ramp", ""),
+    CAIRN_OPT_BYTES(sample, room, 1 << 20, "memory", ""),
     CAIRN_OPT_END,
 };
 
@@ -33,6 +35,32 @@ TEST(defaults_come_from_the_rows)
     CHECK_INT(s.colour, 1);
     CHECK_TEXT(s.name, "none");
     CHECK(s.warmup.amount == 5 && s.warmup.unit == CAIRN_EPOCHS);
+    CHECK_INT(s.room, 1048576);
+}
+
+TEST(sizes_have_units)
+{
+    static const struct {
+        const char *text;
+        int64_t bytes;
+        const char *written;
+    } cases[] = {{"0", 0, "0"},
+                 {"4097", 4097, "4097"},
+                 {"2GiB", 2147483648, "2GiB"},
+                 {"1.5KiB", 1536, "1536"},
+                 {"500MB", 500000000, "500MB"},
+                 {"3kB", 3000, "3kB"}};
+    sample s;
+    cairn_options_defaults(table, &s);
+    for (size_t i = 0; i < CAIRN__COUNT(cases); i++) {
+        cairn_status status = CAIRN_STATUS_INIT;
+        char text[CAIRN_TEXT_SIZE];
+        cairn_options_set(table, &s, "room", cases[i].text, &status);
+        CHECK_OK(status);
+        CHECK_INT(s.room, cases[i].bytes);
+        cairn_option_text(cairn_option_find(table, "room"), &s, text, sizeof text);
+        CHECK_TEXT(text, cases[i].written);
+    }
 }
 
 TEST(text_round_trips)
@@ -64,6 +92,9 @@ TEST(bad_values_are_refused_and_leave_the_field)
         {"fast", "maybe", "expected true or false"},
         {"colour", "blue", "expected one of: red, dark-green"},
         {"warmup", "5 epochs", "5ep, 20000ex or 10%"},
+        {"room", "2 GB", "room: '2 GB', expected a size like 500MB or 2GiB"},
+        {"room", "-1", "expected a size"},
+        {"room", "1e30", "expected a size"},
         {"stesp", "5", "unknown option 'stesp'; did you mean 'steps'?"},
         {"unrelated", "5", "unknown option 'unrelated'"},
     };
