@@ -39,7 +39,7 @@ static bool run(cli_call *call, cairn_status *status)
     if (!model)
         return false;
     cairn_graph *g = cairn_graph_new();
-    model->build(g, model->batch);
+    model->build(g, model->batch, true);
     char *text = cairn_graph_dump(g, cairn_cpu(), stages[values.stage], formats[values.format],
                                   status);
     if (text)

@@ -24,9 +24,10 @@
 typedef struct bench_model {
     const char *name, *summary;
     int64_t batch;
-    /* The whole step. Inputs: "x" f32 with `pixels` numbers for each example, or "tokens" i32; and
-     * "label" i32, each with `indices` numbers below `limit`. */
-    void (*build)(cairn_graph *g, int64_t batch);
+    /* The whole step, or without `training` the model's output alone. Inputs: "x" f32 with `pixels`
+     * numbers for each example, or "tokens" i32; and "label" i32, each with `indices` numbers below
+     * `limit`. */
+    void (*build)(cairn_graph *g, int64_t batch, bool training);
     int64_t pixels, indices;
     int32_t limit;
 } bench_model;
