@@ -300,6 +300,103 @@ CAIRN_API cairn_tensor cairn_transformer_block(cairn_tensor x, const cairn_tenso
 CAIRN_API cairn_tensor cairn_transformer_stack(cairn_tensor x, const cairn_tensor *context,
                                                const cairn_transformer_options *options);
 
+/* ---- mixture of experts ----------------------------------------------------------------------
+ *
+ * In place of one feed-forward block there are E of them, the experts, and each token goes to the
+ * few that a router chooses. Tokens are cut into groups of S, routed apart; in each group an expert
+ * takes C = ceil(factor k S / E) tokens at most, a multiple of some number. All first choices find
+ * their places before any second one. A choice without a place adds nothing: such a token passes
+ * by what stands around the layer, as a residual sum.
+ *
+ *     p = softmax(x W)       e_1 .. e_k: the k largest, the lower index of equal ones
+ *     y = sum of gate_j expert_(e_j)(x)          over the choices that have a place
+ *
+ * Sources: Shazeer et al. 2017, arXiv:1701.06538; Lepikhin et al. 2020 (GShard), arXiv:2006.16668;
+ * Fedus et al. 2021 (Switch), arXiv:2101.03961; Riquelme et al. 2021 (V-MoE: priority, importance,
+ * load), arXiv:2106.05974; Zoph et al. 2022 (z), arXiv:2202.08906; Mustafa et al. 2022 (LIMoE:
+ * entropies), arXiv:2206.02770. */
+#define CAIRN_MOE_GATES(X)                                                                         \
+    X(raw, "the probabilities as they are")                                                        \
+    X(normalised, "divided by the sum of those chosen: GShard")                                    \
+    X(kept, "divided by the sum of those that have a place")
+
+typedef enum cairn_moe_gates {
+#define CAIRN_X(name, text) CAIRN_MOE_GATES_##name,
+    CAIRN_MOE_GATES(CAIRN_X)
+#undef CAIRN_X
+    CAIRN_N_MOE_GATES
+} cairn_moe_gates;
+
+/* Names for option tables, NULL-terminated, in the order of the enumeration. */
+CAIRN_API extern const char *const cairn_moe_gates_names[];
+
+enum { CAIRN_MOE_CHOICES = 8 };
+
+typedef struct cairn_moe_options {
+    int64_t experts, hidden;   /* E, and units inside each */
+    int choices;               /* k, at most CAIRN_MOE_CHOICES; of fewer experts, all of them */
+    double capacity_factor;    /* of the mean load; 0: room for all, nothing is dropped */
+    int64_t capacity_multiple; /* C is brought up to a multiple of this */
+    int64_t group;             /* S, a divisor of the number of tokens; 0: all of them */
+    cairn_moe_gates gates;
+    bool by_priority;        /* in the order of their largest p, instead of as they stand */
+    double noise;            /* deviation of what is added to the router's logits; for training */
+    double second_threshold; /* a further choice stands with probability min(1, gate / threshold),
+                              * drawn in each step; for training. 0: always */
+    cairn_activation activation;
+    bool gated, bias; /* of the experts, as in cairn_transformer_options */
+    cairn_init router_init, init, output_init;
+    cairn_tensor valid; /* bool of x's shape without the last axis: other tokens, as padding, take
+                         * no place and do not count. graph == NULL: all are valid */
+} cairn_moe_options;
+
+/* hidden 4 times the last axis of x where it is 0; 2 choices, factor 1.25 with multiples of 1, one
+ * group, normalised gates, gelu, no bias, initial weights normal with deviation 0.02. Switch: 1
+ * choice and raw gates. LIMoE: that, with priority and a noise of 1 / E. */
+CAIRN_API cairn_moe_options cairn_moe_defaults(int64_t experts);
+
+/* What a layer gives. Losses are f32 scalars, means over the groups, for the user to weigh and add;
+ * those that nobody reads cost nothing. n: valid tokens of a group; sums and means over them. */
+typedef struct cairn_moe {
+    cairn_tensor output;        /* f32, of the shape of x */
+    cairn_tensor logits;        /* f32 [G, S, E], without noise */
+    cairn_tensor probabilities; /* f32 [G, S, E], softmax of those */
+    cairn_tensor choices;       /* i32 [k, G, S]: experts, -1 where there is none */
+    cairn_tensor places;        /* i32 [k, G, S]: see cairn_queue(); -1: dropped */
+    cairn_tensor gates;         /* f32 [k, G, S] */
+    cairn_tensor balance; /* E sum over e of f_e P_e, f_e the share of tokens whose first choice is
+                           * e, P_e the mean of p_e: 1 if balanced, E if not at all */
+    cairn_tensor z;          /* mean of log(sum of exp(logits))^2 */
+    cairn_tensor importance; /* (deviation / mean)^2 over the experts, of their sums of p */
+    cairn_tensor spread; /* the same of the chance, with other noise, to be chosen ("load" in
+                          * V-MoE): 1 - Phi((k-th largest noisy logit - logit) / noise). Without
+                          * noise it is 0 */
+    cairn_tensor load;    /* f32 [E]: tokens at each expert by the mean load k n / E; to report */
+    cairn_tensor dropped; /* f32 [k]: the share of j-th choices without a place; to report */
+    int64_t capacity;     /* C */
+} cairn_moe;
+
+/* x: f32 [.., D] with at least two axes. Parameters "router/weight" [D, E]; "hidden/weight" [E, D,
+ * hidden], twice as wide when gated, and "hidden/bias" [E, 1, ..]; "output/weight" [E, hidden, D]
+ * and "output/bias" [E, 1, D]. The gradient of `output` reaches the router through the gates.
+ *
+ * One expert with room for all gives the bits of the dense block of these layers. With room for
+ * all, a token's result does not depend on the others: what evaluation wants.
+ * Errors (kept by the graph): CAIRN_ERR_VALUE for other options, CAIRN_ERR_SHAPE. */
+CAIRN_API cairn_moe cairn_moe_layer(cairn_tensor x, const char *name,
+                                    const cairn_moe_options *options);
+
+/* Entropies of routing, in nats, for the tokens of one modality: means over the groups of
+ *
+ *     local    the mean of H(p) over the members: small if each token is sure of its expert
+ *     global   max(0, threshold - H(mean of p over the members)): 0 if the members use at least
+ *              exp(threshold) experts between them
+ *
+ * with H(p) = -sum of p log p. p: f32 [G, S, E]; member: bool [G, S], or NULL: all. A group without
+ * members counts as 0. Either result may be NULL. */
+CAIRN_API void cairn_moe_entropies(cairn_tensor p, const cairn_tensor *member, double threshold,
+                                   cairn_tensor *local, cairn_tensor *global);
+
 typedef struct cairn_gpt_options {
     int64_t vocabulary, positions; /* default GPT-2's 50257 and 1024; rotary models learn none */
     bool tied;                     /* the logits use the table of the tokens */

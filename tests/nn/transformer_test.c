@@ -112,6 +112,59 @@ static cairn_tensor encoder_decoder(cairn_graph *g)
         8);
 }
 
+static cairn_tensor waves(cairn_graph *g, cairn_shape shape, double step, double start)
+{
+    cairn_tensor i = cairn_iota(g, CAIRN_F32, CAIRN_SHAPE(cairn_shape_count(shape)), 0);
+    return cairn_reshape(cairn_sin(cairn_add_scalar(cairn_scale(i, step), start)), shape);
+}
+
+static cairn_tensor expert_loss(cairn_tensor y)
+{
+    cairn_tensor i = cairn_iota(y.graph, CAIRN_F32,
+                                CAIRN_SHAPE(cairn_shape_count(cairn_tensor_shape(y))), 0);
+    cairn_tensor wave = cairn_reshape(cairn_cos(cairn_scale(i, 0.6)), cairn_tensor_shape(y));
+    return cairn_sum(cairn_mul(y, wave));
+}
+
+static cairn_tensor moe_top2(cairn_graph *g)
+{
+    bool valid[14];
+    cairn_moe_options o = cairn_moe_defaults(4);
+    for (int i = 0; i < 14; i++)
+        valid[i] = i != 4;
+    o.hidden = 5;
+    o.group = 7;
+    o.capacity_factor = 1;
+    o.activation.kind = CAIRN_ACTIVATION_swish;
+    o.gated = o.bias = true;
+    o.valid = cairn_constant(g, CAIRN_BOOL, CAIRN_SHAPE(2, 7), valid);
+    cairn_moe m = cairn_moe_layer(waves(g, CAIRN_SHAPE(2, 7, 6), 0.9, 0.3), "moe", &o);
+    CHECK_INT(m.capacity, 4);
+    cairn_tensor loss = cairn_add(expert_loss(m.output), m.balance);
+    return cairn_add(loss, cairn_add(cairn_scale(m.z, 0.5), cairn_scale(m.importance, 0.25)));
+}
+
+static cairn_tensor moe_switch(cairn_graph *g)
+{
+    bool even[16];
+    cairn_tensor local, global;
+    cairn_moe_options o = cairn_moe_defaults(3);
+    for (int i = 0; i < 16; i++)
+        even[i] = i % 2 == 0;
+    o.hidden = 5;
+    o.group = 8;
+    o.choices = 1;
+    o.capacity_factor = 1;
+    o.gates = CAIRN_MOE_GATES_raw;
+    o.by_priority = true;
+    cairn_moe m = cairn_moe_layer(waves(g, CAIRN_SHAPE(4, 4, 6), 0.9, 0.3), "moe", &o);
+    cairn_tensor member = cairn_constant(g, CAIRN_BOOL, CAIRN_SHAPE(2, 8), even);
+    cairn_moe_entropies(m.probabilities, &member, 1.2, &local, &global);
+    cairn_tensor loss = cairn_add(expert_loss(m.output), m.balance);
+    loss = cairn_add(loss, cairn_scale(m.z, 0.5));
+    return cairn_add(cairn_add(loss, local), cairn_scale(global, 2));
+}
+
 static const struct {
     const char *name;
     cairn_tensor (*build)(cairn_graph *g);
@@ -119,7 +172,9 @@ static const struct {
               {"llama", llama},
               {"vit", vit},
               {"vit_mean", vit_mean},
-              {"encoder_decoder", encoder_decoder}};
+              {"encoder_decoder", encoder_decoder},
+              {"moe_top2", moe_top2},
+              {"moe_switch", moe_switch}};
 
 /* The number of a line "model name number"; NaN if there is none. */
 static double golden(const char *text, const char *model, const char *name)
