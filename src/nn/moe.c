@@ -96,8 +96,8 @@ static void choose(cairn__routing *r, cairn_tensor p)
         r->choice[j] = cairn_argmax(left, -1);
         r->taken[j] = cairn_equal(number, cairn_unsqueeze(r->choice[j], -1));
         left = cairn_select(r->taken[j], cairn_scalar(p.graph, -1), left);
-        r->gate[j] = cairn_reduce_sum(
-            cairn_select(r->taken[j], p, cairn_scalar(p.graph, 0)), CAIRN_AXIS(2), true);
+        r->gate[j] = cairn_reduce_sum(cairn_select(r->taken[j], p, cairn_scalar(p.graph, 0)),
+                                      CAIRN_AXIS(2), true);
     }
 }
 
@@ -172,8 +172,7 @@ static void route(cairn__routing *r, cairn_moe *moe, cairn_tensor rows, const ca
         normalise(r);
     moe->choices = standing(r, o);
     cairn_tensor order = o->by_priority ? by_priority(r, p) : moe->choices;
-    moe->places =
-        cairn_queue(moe->choices, o->by_priority ? &order : NULL, r->E, moe->capacity);
+    moe->places = cairn_queue(moe->choices, o->by_priority ? &order : NULL, r->E, moe->capacity);
     for (int j = 0; j < r->k && o->gates == CAIRN_MOE_GATES_kept; j++)
         r->gate[j] = cairn_mul(r->gate[j], with_place(r, moe->places, j));
     if (o->gates == CAIRN_MOE_GATES_kept)
@@ -193,8 +192,8 @@ static cairn_tensor project(cairn_tensor x, int64_t units, const char *name, boo
     cairn_tensor y = cairn_matmul(
         x, cairn_parameter(x.graph, "weight", CAIRN_SHAPE(s.size[0], s.size[2], units), init));
     if (bias)
-        y = cairn_add(y, cairn_parameter(x.graph, "bias", CAIRN_SHAPE(s.size[0], 1, units),
-                                         CAIRN_ZEROS));
+        y = cairn_add(
+            y, cairn_parameter(x.graph, "bias", CAIRN_SHAPE(s.size[0], 1, units), CAIRN_ZEROS));
     cairn_scope_pop(x.graph);
     return y;
 }
@@ -223,8 +222,8 @@ static cairn_tensor apply(const cairn__routing *r, const cairn_moe *moe, cairn_t
     cairn_tensor y = cairn_reshape(experts(x, D, o), CAIRN_SHAPE(all, D));
     for (int j = 0; j < r->k; j++) {
         cairn_tensor place = cairn_reshape(cairn_slice(flat, 0, j, 1, 1), CAIRN_SHAPE(T));
-        cairn_tensor part = cairn_mul(cairn_gather(y, place, 0),
-                                      cairn_reshape(r->gate[j], CAIRN_SHAPE(T, 1)));
+        cairn_tensor part =
+            cairn_mul(cairn_gather(y, place, 0), cairn_reshape(r->gate[j], CAIRN_SHAPE(T, 1)));
         sum = j ? cairn_add(sum, part) : part;
     }
     return sum;
@@ -267,8 +266,17 @@ static void count(const cairn__routing *r, cairn_moe *moe)
 cairn_moe cairn_moe_layer(cairn_tensor x, const char *name, const cairn_moe_options *o)
 {
     const cairn_shape s = cairn_tensor_shape(x);
-    cairn_moe moe = {.output = x, .logits = x, .probabilities = x, .choices = x, .places = x,
-                     .gates = x, .balance = x, .z = x, .importance = x, .spread = x, .load = x,
+    cairn_moe moe = {.output = x,
+                     .logits = x,
+                     .probabilities = x,
+                     .choices = x,
+                     .places = x,
+                     .gates = x,
+                     .balance = x,
+                     .z = x,
+                     .importance = x,
+                     .spread = x,
+                     .load = x,
                      .dropped = x};
     if (!fits(x, name, o) || !sensible(x, name, o))
         return moe;

@@ -5,8 +5,8 @@
 #include "cairn/nn.h"
 
 typedef struct cairn__routing {
-    int64_t G, S, E; /* groups, tokens in each, experts */
-    int k;           /* choices */
+    int64_t G, S, E;                        /* groups, tokens in each, experts */
+    int k;                                  /* choices */
     cairn_tensor valid;                     /* bool [G, S]; graph == NULL: all */
     cairn_tensor noisy;                     /* [G, S, E] what the choice is made by */
     cairn_tensor choice[CAIRN_MOE_CHOICES]; /* i32 [G, S] */

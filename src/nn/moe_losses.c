@@ -45,8 +45,8 @@ static cairn_tensor variation(cairn_tensor x)
 static cairn_tensor spread(const cairn__routing *r, const cairn_moe *moe, double noise)
 {
     cairn_tensor none = cairn_scalar(moe->logits.graph, 0);
-    cairn_tensor least = cairn_reduce_sum(cairn_select(r->taken[r->k - 1], r->noisy, none),
-                                          CAIRN_AXIS(2), true);
+    cairn_tensor least =
+        cairn_reduce_sum(cairn_select(r->taken[r->k - 1], r->noisy, none), CAIRN_AXIS(2), true);
     cairn_tensor above = cairn_scale(cairn_sub(moe->logits, least), sqrt(0.5) / noise);
     cairn_tensor chance = cairn_scale(cairn_add_scalar(cairn_erf(above), 1), 0.5);
     return variation(mean(chance, r->valid));
@@ -82,9 +82,10 @@ void cairn_moe_entropies(cairn_tensor p, const cairn_tensor *member, double thre
     if (!cairn__none(p) && (s.rank != 3 || (member && (cairn_tensor_dtype(who) != CAIRN_BOOL ||
                                                        cairn_shape_count(cairn_tensor_shape(who)) !=
                                                            s.size[0] * s.size[1]))))
-        cairn__graph_fail(p.graph, CAIRN_ERR_SHAPE,
-                          "entropies: probabilities %s; expected [G, S, E], and members bool [G, S]",
-                          cairn_shape_text(s, text));
+        cairn__graph_fail(
+            p.graph, CAIRN_ERR_SHAPE,
+            "entropies: probabilities %s; expected [G, S, E], and members bool [G, S]",
+            cairn_shape_text(s, text));
     for (int i = 0; i < 2; i++) {
         cairn_tensor *out = i ? global : local, y = p;
         if (out && cairn__none(p))

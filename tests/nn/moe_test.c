@@ -114,11 +114,10 @@ TEST(the_surest_tokens_come_first)
         cairn_output(m.places, "y0");
         cairn_output(cairn_concat(numbers, 6, 0), "y1");
         cairn_output(m.load, "y2");
-        run(g, 1, (void *[]){at, share, load}, (size_t[]){sizeof at, sizeof share, sizeof load},
-            3);
+        run(g, 1, (void *[]){at, share, load}, (size_t[]){sizeof at, sizeof share, sizeof load}, 3);
         check_indices(at, places[priority], 6);
-        check_numbers(share,
-                      (double[]){.14694444444, .34945883344, .01129257183, 1.0 / 3, 0, 0}, 6);
+        check_numbers(share, (double[]){.14694444444, .34945883344, .01129257183, 1.0 / 3, 0, 0},
+                      6);
         check_numbers(load, (double[]){1, 1.0 / 3}, 2);
         cairn_graph_free(g);
     }
@@ -248,8 +247,8 @@ TEST(with_room_for_all_tokens_are_on_their_own)
         o.capacity_factor = 0;
         o.router_init.scale = 1;
         cairn_shape shape = CAIRN_SHAPE(part ? LESS : T, D);
-        cairn_output(
-            cairn_moe_layer(cairn_constant(g, CAIRN_F32, shape, x), "moe", &o).output, "y0");
+        cairn_output(cairn_moe_layer(cairn_constant(g, CAIRN_F32, shape, x), "moe", &o).output,
+                     "y0");
         run(g, 2, (void *[]){part ? few : all}, (size_t[]){part ? sizeof few : sizeof all}, 1);
         cairn_graph_free(g);
     }

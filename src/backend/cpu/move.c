@@ -1,5 +1,6 @@
-/* Steps that move f32 elements or choose among them: concat, gather, one-hot, argmax and argmin;
- * and random values. Each is cut into chunks of rows. */
+/* Steps that move elements or choose among them: concat, gather, pad, one-hot, argmax and argmin;
+ * and random values. Each is cut into chunks of rows. What only moves elements takes all dtypes of
+ * four bytes. */
 #include <math.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ typedef struct move_state {
     void *to;
     int64_t rows, n, inner, block;
     int operands;
+    unsigned char fill[sizeof(float)]; /* of pad */
 } move_state;
 
 static void release(void *state)
@@ -32,6 +34,13 @@ static const cairn_node *operand(const cairn__cpu_context *c, const cairn__step 
 static const char *needs_f32(const cairn__cpu_context *c, const cairn__step *step)
 {
     return operand(c, step, 0)->dtype == CAIRN_F32 ? NULL : "the operand is not f32";
+}
+
+static const char *needs_words(const cairn__cpu_context *c, const cairn__step *step)
+{
+    return cairn_dtype_bytes(operand(c, step, 0)->dtype) == sizeof(float)
+               ? NULL
+               : "elements have not four bytes";
 }
 
 static const char *never(const cairn__cpu_context *c, const cairn__step *step)
@@ -100,7 +109,7 @@ static bool prepare_concat(const cairn__cpu_context *c, const cairn__step *step,
 
 const cairn__cpu_kernel cairn__cpu_concat_copy = {
     .name = "copy rows",
-    .declines = needs_f32,
+    .declines = needs_words,
     .prepare = prepare_concat,
 };
 
@@ -139,8 +148,60 @@ static bool prepare_gather(const cairn__cpu_context *c, const cairn__step *step,
 
 const cairn__cpu_kernel cairn__cpu_gather_copy = {
     .name = "copy rows",
-    .declines = needs_f32,
+    .declines = needs_words,
     .prepare = prepare_gather,
+};
+
+/* ---- pad: rows are elements that move together ----------------------------------------------- */
+
+/* `rows` rows from the first of an outer item's on: all from x, or all padding. */
+static void pad_run(const move_state *s, int64_t outer, int64_t first, int64_t rows)
+{
+    const int64_t to = s->node->shape.size[s->node->at.axis], from = s->width[0];
+    const int64_t at = first - s->node->at.list[0], count = rows * s->n;
+    float *row = (float *)s->to + (outer * to + first) * s->n;
+    if (at >= 0 && at < from) {
+        memcpy(row, (const float *)s->from[0] + (outer * from + at) * s->n,
+               (size_t)count * sizeof *row);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        memcpy(row + i, s->fill, sizeof *row);
+}
+
+static void run_pad(const cairn__task *task, int64_t chunk, void *scratch)
+{
+    const move_state *s = task->state;
+    const int64_t to = s->node->shape.size[s->node->at.axis], before = s->node->at.list[0];
+    const int64_t end = end_of(s, chunk), borders[] = {before, before + s->width[0], to};
+    (void)scratch;
+    for (int64_t r = chunk * s->block; r < end;) {
+        const int64_t outer = r / to, first = r % to;
+        int64_t last = CAIRN__MIN(to, first + end - r);
+        for (int b = 2; b >= 0; b--)
+            last = borders[b] > first ? CAIRN__MIN(last, borders[b]) : last;
+        pad_run(s, outer, first, last - first);
+        r += last - first;
+    }
+}
+
+static bool prepare_pad(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
+{
+    const cairn_node *n = c->plan->lowered->nodes[step->node];
+    const cairn__split split = cairn__split_at(n->shape, (int)n->at.axis);
+    move_state *s = prepare(c, step, task, split.outer * split.n, split.inner);
+    if (!s)
+        return false;
+    s->width[0] = operand(c, step, 0)->shape.size[n->at.axis];
+    cairn__from_double(n->dtype, n->at.value, s->fill, 1);
+    task->run = run_pad;
+    return true;
+}
+
+const cairn__cpu_kernel cairn__cpu_pad_copy = {
+    .name = "copy rows",
+    .declines = needs_words,
+    .prepare = prepare_pad,
 };
 
 /* ---- one-hot --------------------------------------------------------------------------------- */
@@ -157,8 +218,7 @@ static void run_one_hot(const cairn__task *task, int64_t chunk, void *scratch)
             ((float *)s->to)[r * s->n + index[r]] = 1;
 }
 
-static bool prepare_one_hot(const cairn__cpu_context *c, const cairn__step *step,
-                            cairn__task *task)
+static bool prepare_one_hot(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
 {
     const cairn_node *n = c->plan->lowered->nodes[step->node];
     task->run = run_one_hot;
@@ -224,7 +284,7 @@ static void run_random(const cairn__task *task, int64_t chunk, void *scratch)
     const move_state *s = task->state;
     const cairn_node *n = s->node;
     uint64_t seed = (uint64_t)n->at.list[0];
-    uint64_t first = (uint64_t)(int64_t)*(const int32_t *)s->from[0] << 40;
+    uint64_t first = (uint64_t)(int64_t) * (const int32_t *)s->from[0] << 40;
     int64_t count = s->inner;
     bool normal = n->op == &cairn__op_random_normal;
     (void)scratch;

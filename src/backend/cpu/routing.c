@@ -36,8 +36,7 @@ static void run_queue(const cairn__task *task, int64_t g, void *scratch)
             if (queue < 0 || queue >= s->queues)
                 continue;
             int64_t at = count[queue]++;
-            place[token] =
-                at < s->capacity ? (int32_t)((queue * s->G + g) * s->capacity + at) : -1;
+            place[token] = at < s->capacity ? (int32_t)((queue * s->G + g) * s->capacity + at) : -1;
         }
     }
 }
@@ -94,8 +93,7 @@ static void run_inverse(const cairn__task *task, int64_t chunk, void *scratch)
                 s->to[s->index[row + i]] = (int32_t)i;
 }
 
-static bool prepare_inverse(const cairn__cpu_context *c, const cairn__step *step,
-                            cairn__task *task)
+static bool prepare_inverse(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
 {
     const cairn_graph *g = c->plan->lowered;
     const cairn_node *n = g->nodes[step->node];

@@ -55,7 +55,10 @@ static const cairn__sample samples[] = {
     {.shape = {{2, {3, 7000}}}, .domain = {CAIRN__INDEX}, .limit = 70001, .build = of_many},
     {.shape = {{2, {3, 0}}}, .domain = {CAIRN__INDEX}, .limit = 4, .build = of_eight},
     {.shape = {{1, {5}}}, .build = of_eight, .refusal = "indices must be i32"},
-    {.shape = {{1, {5}}}, .domain = {CAIRN__INDEX}, .limit = 4, .build = of_none,
+    {.shape = {{1, {5}}},
+     .domain = {CAIRN__INDEX},
+     .limit = 4,
+     .build = of_none,
      .refusal = "2^31 - 1 numbers instead of -1"},
     CAIRN__SAMPLES_END,
 };

@@ -24,8 +24,8 @@ static bool shape(cairn_graph *g, cairn_node *n)
             return cairn__refuse(g, n, CAIRN_ERR_TYPE, "choices and order must be i32");
     if (s.rank != 3)
         return cairn__refuse(g, n, CAIRN_ERR_SHAPE, "choices must be [choices, groups, tokens]");
-    if (n->inputs == 2 && !cairn_shape_equal(g->nodes[n->input[1]]->shape,
-                                             CAIRN_SHAPE(s.size[1], s.size[2])))
+    if (n->inputs == 2 &&
+        !cairn_shape_equal(g->nodes[n->input[1]]->shape, CAIRN_SHAPE(s.size[1], s.size[2])))
         return cairn__refuse(g, n, CAIRN_ERR_SHAPE, "the order must be [groups, tokens]");
     if (queues < 1 || capacity < 1 || queues > INT32_MAX || capacity > INT32_MAX ||
         (double)queues * (double)capacity * (double)s.size[1] > INT32_MAX)
@@ -72,9 +72,9 @@ static void reference(const cairn_node *n, const cairn_shape *shapes, const doub
                 continue;
             int64_t place = ahead(choices, order, step, choices[at], s);
             out[g * S + at] =
-                place < capacity ? (choices[at] * (double)G + (double)g) * (double)capacity +
-                                       (double)place
-                                 : -1;
+                place < capacity
+                    ? (choices[at] * (double)G + (double)g) * (double)capacity + (double)place
+                    : -1;
         }
     }
 }
@@ -96,17 +96,30 @@ static cairn_tensor without_places(const cairn_tensor *x)
 
 static const cairn__sample samples[] = {
     {.shape = {{3, {2, 3, 11}}}, .domain = {CAIRN__INDEX}, .limit = 5, .build = in_order_of_tokens},
-    {.shape = {{3, {1, 2, 9}}, {2, {2, 9}}}, .domain = {CAIRN__INDEX, CAIRN__INDEX}, .limit = 10,
+    {.shape = {{3, {1, 2, 9}}, {2, {2, 9}}},
+     .domain = {CAIRN__INDEX, CAIRN__INDEX},
+     .limit = 10,
      .build = in_given_order},
-    {.shape = {{3, {2, 1, 6}}, {2, {1, 6}}}, .domain = {CAIRN__INDEX, CAIRN__INDEX}, .limit = 3,
+    {.shape = {{3, {2, 1, 6}}, {2, {1, 6}}},
+     .domain = {CAIRN__INDEX, CAIRN__INDEX},
+     .limit = 3,
      .build = in_given_order},
     {.shape = {{3, {2, 3, 0}}}, .domain = {CAIRN__INDEX}, .limit = 4, .build = in_order_of_tokens},
-    {.shape = {{3, {2, 3, 5}}}, .domain = {CAIRN__INDEX}, .limit = 4, .build = without_places,
+    {.shape = {{3, {2, 3, 5}}},
+     .domain = {CAIRN__INDEX},
+     .limit = 4,
+     .build = without_places,
      .refusal = "4 queues of 0 places"},
-    {.shape = {{2, {3, 5}}}, .domain = {CAIRN__INDEX}, .limit = 4, .build = in_order_of_tokens,
+    {.shape = {{2, {3, 5}}},
+     .domain = {CAIRN__INDEX},
+     .limit = 4,
+     .build = in_order_of_tokens,
      .refusal = "[choices, groups, tokens]"},
-    {.shape = {{3, {1, 2, 9}}, {2, {2, 8}}}, .domain = {CAIRN__INDEX, CAIRN__INDEX}, .limit = 3,
-     .build = in_given_order, .refusal = "the order must be [groups, tokens]"},
+    {.shape = {{3, {1, 2, 9}}, {2, {2, 8}}},
+     .domain = {CAIRN__INDEX, CAIRN__INDEX},
+     .limit = 3,
+     .build = in_given_order,
+     .refusal = "the order must be [groups, tokens]"},
     {.shape = {{3, {1, 2, 9}}}, .build = in_order_of_tokens, .refusal = "must be i32"},
     CAIRN__SAMPLES_END,
 };
