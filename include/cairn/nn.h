@@ -196,10 +196,16 @@ typedef struct cairn_resnet_options {
 
 CAIRN_API cairn_resnet_options cairn_resnet_defaults(int layers, int64_t classes);
 
-/* Logits [N, classes] of pictures x, f32 [N, H, W, C]. Parameters "stem/..", "stageS_blockB/..",
- * "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other options, and those of layers.
- * Source: He et al. 2016. arXiv:1512.03385 */
+/* Logits [N, classes] of pictures x, f32 [N, H, W, C], or of videos, [N, T, H, W, C]: windows of 3
+ * are 3 x 3 x 3 then, strides go along time too, and the large stem is 3 x 7 x 7, of stride 2 in
+ * pictures only, without pooling (18 layers: 33,371,472 parameters for 400 classes). Parameters
+ * "stem/..", "stageS_blockB/..", "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other
+ * options, and those of layers. Source: He et al. 2016. arXiv:1512.03385; R3D in Tran et al. 2018.
+ * arXiv:1711.11248 */
 CAIRN_API cairn_tensor cairn_resnet(cairn_tensor x, const cairn_resnet_options *options);
+
+/* ---- small networks for pictures ------------------------------------------------------------- */
+
 typedef enum cairn_mobilenet_size {
     CAIRN_MOBILENET_SMALL,
     CAIRN_MOBILENET_LARGE
@@ -222,6 +228,25 @@ CAIRN_API cairn_mobilenet_options cairn_mobilenet_defaults(cairn_mobilenet_size 
  * "blockI/..", "last/..", "hidden/..", "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for
  * other options, and those of layers. Source: Howard et al. 2019. arXiv:1905.02244 */
 CAIRN_API cairn_tensor cairn_mobilenet(cairn_tensor x, const cairn_mobilenet_options *options);
+
+typedef struct cairn_efficientnet_options {
+    int64_t classes;
+    double width, depth;     /* multiply channels, which are then multiples of 8, and the blocks of
+                              * each stage, rounded up; default 1 */
+    double dropout;          /* rate before the classes, in training; default 0.2 */
+    double stochastic_depth; /* of the block behind the last one; growing from 0 at the first;
+                              * default 0.2 */
+    cairn_batch_norm_options norm; /* training: also says whether there is dropout */
+} cairn_efficientnet_options;
+
+CAIRN_API cairn_efficientnet_options cairn_efficientnet_defaults(int64_t classes);
+
+/* EfficientNetV2-S: logits [N, classes] of pictures x, f32 [N, H, W, C]; 21,458,488 parameters for
+ * 1000 classes. Parameters "stem/..", "stageS_blockB/..", "last/..", "head/..". Errors (kept by the
+ * graph): CAIRN_ERR_VALUE for other options, and those of layers.
+ * Source: Tan and Le 2021, table 4. arXiv:2104.00298 */
+CAIRN_API cairn_tensor cairn_efficientnet(cairn_tensor x,
+                                          const cairn_efficientnet_options *options);
 
 /* ---- norms and noise over the last axis ------------------------------------------------------ */
 
