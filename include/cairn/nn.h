@@ -468,6 +468,56 @@ CAIRN_API cairn_vit_options cairn_vit_defaults(cairn_vit_size size);
  * arXiv:2010.11929 */
 CAIRN_API cairn_tensor cairn_vit(cairn_tensor x, const cairn_vit_options *options);
 
+/* ---- Conformers ------------------------------------------------------------------------------ */
+
+#define CAIRN_CONFORMER_POSITIONS(X)                                                               \
+    X(none, "attention does not know positions")                                                   \
+    X(relative, "sinusoids of distances, as in Transformer-XL")                                    \
+    X(rotary, "queries and keys turned by their positions")
+
+typedef enum cairn_conformer_positions {
+#define CAIRN_X(name, text) CAIRN_CONFORMER_##name,
+    CAIRN_CONFORMER_POSITIONS(CAIRN_X)
+#undef CAIRN_X
+    CAIRN_N_CONFORMER_POSITIONS
+} cairn_conformer_positions;
+
+/* Names for option tables, NULL-terminated, in the order of the enumeration. */
+CAIRN_API extern const char *const cairn_conformer_positions_names[];
+
+typedef struct cairn_conformer_options {
+    int layers;
+    int64_t width, hidden, heads;
+    int64_t window; /* of the depthwise convolution: odd, default 31 */
+    cairn_conformer_positions positions; /* default relative */
+    double rotary_base;                  /* default 10000 */
+    bool layer_norm; /* in the convolution module, instead of batch norm: examples stay apart */
+    double epsilon;  /* of layer norms, default 1e-5 */
+    double dropout;  /* rate, for training */
+    cairn_batch_norm_options norm;
+    cairn_tensor valid; /* bool [B, T]: others are no keys and count as zeros in the convolution;
+                         * batch norm still sees them. graph == NULL: all */
+} cairn_conformer_options;
+
+/* hidden is 4 width. */
+CAIRN_API cairn_conformer_options cairn_conformer_defaults(int layers, int64_t width,
+                                                           int64_t heads);
+
+/* The encoder of a Conformer, blocks "block1" .. of
+ *
+ *     x = x + feed1(x) / 2     x = x + attention(x)     x = x + conv(x)     x = x + feed2(x) / 2
+ *
+ * and a layer norm, each branch with a layer norm before it. conv: to twice the width, of which one
+ * half gates the other; a depthwise convolution along time; a norm; swish; back. With relative
+ * positions the score of query i and key j is
+ *
+ *     ((q_i + u) k_j + (q_i + v) r_(i - j)) / sqrt(D),    r a projection of sin and cos of i - j
+ *
+ * x: f32 [B, T, width]; returns [B, T, width]. With positions "none" parameters are those of
+ * torchaudio.models.Conformer. Errors (kept by the graph): CAIRN_ERR_VALUE, CAIRN_ERR_SHAPE.
+ * Sources: Gulati et al. 2020, arXiv:2005.08100; Dai et al. 2019, section 3.3, arXiv:1901.02860. */
+CAIRN_API cairn_tensor cairn_conformer(cairn_tensor x, const cairn_conformer_options *options);
+
 /* ---- recurrent layers ------------------------------------------------------------------------ */
 
 /* Names for option tables, NULL-terminated, in the order of the enumeration. */

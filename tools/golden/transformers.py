@@ -234,10 +234,65 @@ def moe_switch(p):
     return expert_loss(y) + balance + 0.5 * z + entropy(even).mean() + 2 * spread
 
 
+def relative_attention(p, name, x, heads, mask):
+    B, T, width = x.shape
+    D = width // heads
+    q, k, v = (t.view(B, T, heads, D) for t in p.linear(name + "/qkv", x, 3 * width).chunk(3, -1))
+    u, w = p(name + "/content_bias", heads, D), p(name + "/position_bias", heads, D)
+    distance = torch.arange(T)[:, None] - torch.arange(T)
+    angle = distance[..., None] * 10000.0 ** (-2 * torch.arange(width // 2) / width)
+    r = p.linear(name + "/position", torch.cat([angle.sin(), angle.cos()], -1), width, False)
+    r = r.view(T, T, heads, D)
+    scores = torch.einsum("bihd,bjhd->bhij", q + u, k) + torch.einsum("bihd,ijhd->bhij", q + w, r)
+    scores = (scores / math.sqrt(D)).masked_fill(~mask[:, None, None], -math.inf)
+    y = torch.einsum("bhij,bjhd->bihd", scores.softmax(-1), v).reshape(B, T, width)
+    return p.linear(name + "/output", y, width)
+
+
+def conformer(p, relative, mask):
+    """Width 8, hidden 12, 2 heads, windows of 5; rotary positions and batch norm, or relative ones
+    and layer norm."""
+    norm = with_epsilon(layer_norm, 1e-5)
+    x = torch.sin(0.9 * torch.arange(2 * 6 * 8) + 0.3).view(2, 6, 8)
+
+    def feed(name, x):
+        h = functional.silu(p.linear(name + "/hidden", norm(p, name + "/norm", x), 12))
+        return x + p.linear(name + "/output", h, 8) / 2
+
+    for i in (1, 2):
+        b = f"block{i}"
+        x = feed(b + "/feed1", x)
+        y = norm(p, b + "/attention_norm", x)
+        x = x + (relative_attention(p, b + "/attention", y, 2, mask) if relative
+                 else attention(p, b + "/attention", y, base=100))
+        y = functional.glu(p.linear(b + "/conv/expand", norm(p, b + "/conv_norm", x), 16), -1)
+        y = y * mask[..., None]
+        weight = p(b + "/conv/depthwise/weight", 5, 1, 8).permute(2, 1, 0)
+        y = functional.conv1d(y.transpose(1, 2), weight, p(b + "/conv/depthwise/bias", 8),
+                              padding=2, groups=8)
+        if relative:
+            y = norm(p, b + "/conv/norm", y.transpose(1, 2))
+        else:
+            y = functional.batch_norm(y, None, None, p(b + "/conv/norm/scale", 8),
+                                      p(b + "/conv/norm/offset", 8), True).transpose(1, 2)
+        x = x + p.linear(b + "/conv/project", functional.silu(y), 8)
+        x = norm(p, b + "/norm", feed(b + "/feed2", x))
+    return expert_loss(x)
+
+
+def conformer_relative(p):
+    return conformer(p, True, torch.tensor([[True] * 6, [True] * 4 + [False] * 2]))
+
+
+def conformer_rotary(p):
+    return conformer(p, False, torch.ones(2, 6, dtype=torch.bool))
+
+
 def main():
     models = {"gpt": gpt, "llama": llama, "vit": vit, "encoder_decoder": encoder_decoder,
               "vit_mean": lambda p: vit(p, False, True), "moe_top2": moe_top2,
-              "moe_switch": moe_switch}
+              "moe_switch": moe_switch, "conformer_relative": conformer_relative,
+              "conformer_rotary": conformer_rotary}
     for name, model in models.items():
         p = Parameters()
         loss = model(p)
