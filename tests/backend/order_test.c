@@ -148,3 +148,18 @@ TEST(the_largest_of_windows_of_pictures_and_of_what_is_no_number)
         cairn_graph_free(g);
     }
 }
+
+TEST(the_first_of_the_largest_and_smallest)
+{
+    static const int64_t sizes[] = {1, 16, 63, 64, 65, 700};
+    for (size_t i = 0; i < CAIRN__COUNT(sizes); i++)
+        for (int kind = 0; kind < 8; kind++) {
+            cairn_graph *g = cairn_graph_new();
+            cairn_tensor x = drawn(g, "x", CAIRN_SHAPE(9, sizes[i], 5));
+            x = kind & 2 ? cairn_floor(cairn_scale(x, 3)) : x;        /* equal ones */
+            x = kind & 4 ? cairn_sqrt(cairn_add_scalar(x, 0.98)) : x; /* some NaN */
+            x = i % 2 ? x : cairn_reshape(x, CAIRN_SHAPE(9, sizes[i] * 5));
+            CHECK(difference(g, kind & 1 ? cairn_argmin(x, 1) : cairn_argmax(x, 1), 3) == 0);
+            cairn_graph_free(g);
+        }
+}

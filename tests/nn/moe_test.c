@@ -13,7 +13,7 @@ static void run(cairn_graph *g, int threads, void *const *to, const size_t *byte
     if (p)
         cairn_program_run(p, &status);
     for (int i = 0; p && i < n; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "y%d", i);
         cairn_program_fetch(p, name, to[i], bytes[i], &status);
     }

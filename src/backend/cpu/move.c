@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/cpu/pool.h"
 #include "backend/cpu/task.h"
 #include "base/philox.h"
 
@@ -15,6 +16,7 @@ typedef struct move_state {
     int64_t rows, n, inner, block;
     int operands;
     unsigned char fill[sizeof(float)]; /* of pad */
+    const cairn__pool *pool;           /* of argmax and argmin */
 } move_state;
 
 static void release(void *state)
@@ -234,27 +236,29 @@ const cairn__cpu_kernel cairn__cpu_one_hot_rows = {
 
 /* ---- argmax, argmin: a NaN is both largest and smallest -------------------------------------- */
 
-static int32_t first_extreme(const float *x, int64_t n, int64_t stride, bool largest)
+/* An outer item whose axis has other axes behind it: all columns at a time. best: of each. */
+static void arg_columns(const move_state *s, const float *x, int32_t *to, float *best)
 {
-    int64_t best = 0;
-    for (int64_t i = 1; i < n && x[best * stride] == x[best * stride]; i++) {
-        float candidate = x[i * stride], now = x[best * stride];
-        if (candidate != candidate || (largest ? candidate > now : candidate < now))
-            best = i;
-    }
-    return (int32_t)best;
+    const bool largest = s->node->op == &cairn__op_argmax;
+    memcpy(best, x, (size_t)s->inner * sizeof *best);
+    memset(to, 0, (size_t)s->inner * sizeof *to);
+    for (int64_t i = 1; i < s->n / s->inner; i++)
+        (largest ? s->pool->larger : s->pool->smaller)(best, to, x + i * s->inner, (int32_t)i,
+                                                       s->inner);
 }
 
 static void run_arg(const cairn__task *task, int64_t chunk, void *scratch)
 {
     const move_state *s = task->state;
-    const float *x = s->from[0];
-    bool largest = s->node->op == &cairn__op_argmax;
-    (void)scratch;
-    for (int64_t r = chunk * s->block; r < end_of(s, chunk); r++)
-        for (int64_t i = 0; i < s->inner; i++)
-            ((int32_t *)s->to)[r * s->inner + i] =
-                first_extreme(x + r * s->n + i, s->n / s->inner, s->inner, largest);
+    const bool largest = s->node->op == &cairn__op_argmax;
+    for (int64_t r = chunk * s->block; r < end_of(s, chunk); r++) {
+        const float *x = (const float *)s->from[0] + r * s->n;
+        int32_t *to = (int32_t *)s->to + r * s->inner;
+        if (s->inner == 1)
+            *to = (largest ? s->pool->largest : s->pool->smallest)(x, s->n);
+        else
+            arg_columns(s, x, to, scratch);
+    }
 }
 
 static bool prepare_arg(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
@@ -267,6 +271,8 @@ static bool prepare_arg(const cairn__cpu_context *c, const cairn__step *step, ca
     if (!s)
         return false;
     s->inner = split.inner;
+    s->pool = cairn__pool_at(c->level);
+    task->scratch = (size_t)split.inner * sizeof(float);
     task->run = run_arg;
     return true;
 }

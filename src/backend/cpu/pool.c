@@ -73,7 +73,7 @@ static void run(const cairn__task *task, int64_t chunk, void *scratch)
                     index[c] = (int32_t)at;
                 first = false;
             } else if (at >= 0) {
-                s->k->take(best, index, x + at * s->C, (int32_t)at, s->C);
+                s->k->larger(best, index, x + at * s->C, (int32_t)at, s->C);
             }
         }
     }
