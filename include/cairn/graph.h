@@ -483,6 +483,24 @@ CAIRN_API cairn_tensor cairn_cumsum(cairn_tensor x, int axis, bool reverse, bool
  * zeros. indices: i32. */
 CAIRN_API cairn_tensor cairn_one_hot(cairn_tensor indices, int64_t depth);
 
+/* Places in queues of limited length, for routing tokens to experts (nn.h has cairn_moe()).
+ *
+ * choices   i32 [K, G, S]: the queue, 0 .. queues-1, that token s of group g joins by its k-th
+ *           choice; one outside, say -1, joins none
+ * order     i32 [G, S], the tokens of each group from first to last, or NULL: as they stand
+ * capacity  places in each queue for each group
+ *
+ * All first choices of a group come before any second one. Returns i32 [K, G, S], each number once
+ * at most: (queue G + g) capacity + place, or -1 where the queue is full or none was joined. */
+CAIRN_API cairn_tensor cairn_queue(cairn_tensor choices, const cairn_tensor *order, int64_t queues,
+                                   int64_t capacity);
+
+/* Where each of the numbers 0 .. size-1 stands in indices (i32 [.., n]): its place along the last
+ * axis, the last one's if there are several, or -1. i32 [size]. So the rows of x that stand at the
+ * places of a queue are cairn_gather(x, cairn_inverse_index(places, all), 0), zeros where nobody
+ * stands, and cairn_gather() by the places themselves brings them back. */
+CAIRN_API cairn_tensor cairn_inverse_index(cairn_tensor indices, int64_t size);
+
 /* ---- 10. attention and losses in one pass ---------------------------------------------------- */
 
 typedef struct cairn_attention_options {

@@ -196,10 +196,16 @@ typedef struct cairn_resnet_options {
 
 CAIRN_API cairn_resnet_options cairn_resnet_defaults(int layers, int64_t classes);
 
-/* Logits [N, classes] of pictures x, f32 [N, H, W, C]. Parameters "stem/..", "stageS_blockB/..",
- * "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other options, and those of layers.
- * Source: He et al. 2016. arXiv:1512.03385 */
+/* Logits [N, classes] of pictures x, f32 [N, H, W, C], or of videos, [N, T, H, W, C]: windows of 3
+ * are 3 x 3 x 3 then, strides go along time too, and the large stem is 3 x 7 x 7, of stride 2 in
+ * pictures only, without pooling (18 layers: 33,371,472 parameters for 400 classes). Parameters
+ * "stem/..", "stageS_blockB/..", "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for other
+ * options, and those of layers. Source: He et al. 2016. arXiv:1512.03385; R3D in Tran et al. 2018.
+ * arXiv:1711.11248 */
 CAIRN_API cairn_tensor cairn_resnet(cairn_tensor x, const cairn_resnet_options *options);
+
+/* ---- small networks for pictures ------------------------------------------------------------- */
+
 typedef enum cairn_mobilenet_size {
     CAIRN_MOBILENET_SMALL,
     CAIRN_MOBILENET_LARGE
@@ -222,6 +228,25 @@ CAIRN_API cairn_mobilenet_options cairn_mobilenet_defaults(cairn_mobilenet_size 
  * "blockI/..", "last/..", "hidden/..", "head/..". Errors (kept by the graph): CAIRN_ERR_VALUE for
  * other options, and those of layers. Source: Howard et al. 2019. arXiv:1905.02244 */
 CAIRN_API cairn_tensor cairn_mobilenet(cairn_tensor x, const cairn_mobilenet_options *options);
+
+typedef struct cairn_efficientnet_options {
+    int64_t classes;
+    double width, depth;     /* multiply channels, which are then multiples of 8, and the blocks of
+                              * each stage, rounded up; default 1 */
+    double dropout;          /* rate before the classes, in training; default 0.2 */
+    double stochastic_depth; /* of the block behind the last one; growing from 0 at the first;
+                              * default 0.2 */
+    cairn_batch_norm_options norm; /* training: also says whether there is dropout */
+} cairn_efficientnet_options;
+
+CAIRN_API cairn_efficientnet_options cairn_efficientnet_defaults(int64_t classes);
+
+/* EfficientNetV2-S: logits [N, classes] of pictures x, f32 [N, H, W, C]; 21,458,488 parameters for
+ * 1000 classes. Parameters "stem/..", "stageS_blockB/..", "last/..", "head/..". Errors (kept by the
+ * graph): CAIRN_ERR_VALUE for other options, and those of layers.
+ * Source: Tan and Le 2021, table 4. arXiv:2104.00298 */
+CAIRN_API cairn_tensor cairn_efficientnet(cairn_tensor x,
+                                          const cairn_efficientnet_options *options);
 
 /* ---- norms and noise over the last axis ------------------------------------------------------ */
 
@@ -301,6 +326,103 @@ CAIRN_API cairn_tensor cairn_transformer_block(cairn_tensor x, const cairn_tenso
 CAIRN_API cairn_tensor cairn_transformer_stack(cairn_tensor x, const cairn_tensor *context,
                                                const cairn_transformer_options *options);
 
+/* ---- mixture of experts ----------------------------------------------------------------------
+ *
+ * In place of one feed-forward block there are E of them, the experts, and each token goes to the
+ * few that a router chooses. Tokens are cut into groups of S, routed apart; in each group an expert
+ * takes C = ceil(factor k S / E) tokens at most, a multiple of some number. All first choices find
+ * their places before any second one. A choice without a place adds nothing: such a token passes
+ * by what stands around the layer, as a residual sum.
+ *
+ *     p = softmax(x W)       e_1 .. e_k: the k largest, the lower index of equal ones
+ *     y = sum of gate_j expert_(e_j)(x)          over the choices that have a place
+ *
+ * Sources: Shazeer et al. 2017, arXiv:1701.06538; Lepikhin et al. 2020 (GShard), arXiv:2006.16668;
+ * Fedus et al. 2021 (Switch), arXiv:2101.03961; Riquelme et al. 2021 (V-MoE: priority, importance,
+ * load), arXiv:2106.05974; Zoph et al. 2022 (z), arXiv:2202.08906; Mustafa et al. 2022 (LIMoE:
+ * entropies), arXiv:2206.02770. */
+#define CAIRN_MOE_GATES(X)                                                                         \
+    X(raw, "the probabilities as they are")                                                        \
+    X(normalised, "divided by the sum of those chosen: GShard")                                    \
+    X(kept, "divided by the sum of those that have a place")
+
+typedef enum cairn_moe_gates {
+#define CAIRN_X(name, text) CAIRN_MOE_GATES_##name,
+    CAIRN_MOE_GATES(CAIRN_X)
+#undef CAIRN_X
+    CAIRN_N_MOE_GATES
+} cairn_moe_gates;
+
+/* Names for option tables, NULL-terminated, in the order of the enumeration. */
+CAIRN_API extern const char *const cairn_moe_gates_names[];
+
+enum { CAIRN_MOE_CHOICES = 8 };
+
+typedef struct cairn_moe_options {
+    int64_t experts, hidden;   /* E, and units inside each */
+    int choices;               /* k, at most CAIRN_MOE_CHOICES; of fewer experts, all of them */
+    double capacity_factor;    /* of the mean load; 0: room for all, nothing is dropped */
+    int64_t capacity_multiple; /* C is brought up to a multiple of this */
+    int64_t group;             /* S, a divisor of the number of tokens; 0: all of them */
+    cairn_moe_gates gates;
+    bool by_priority;        /* in the order of their largest p, instead of as they stand */
+    double noise;            /* deviation of what is added to the router's logits; for training */
+    double second_threshold; /* a further choice stands with probability min(1, gate / threshold),
+                              * drawn in each step; for training. 0: always */
+    cairn_activation activation;
+    bool gated, bias; /* of the experts, as in cairn_transformer_options */
+    cairn_init router_init, init, output_init;
+    cairn_tensor valid; /* bool of x's shape without the last axis: other tokens, as padding, take
+                         * no place and do not count. graph == NULL: all are valid */
+} cairn_moe_options;
+
+/* hidden 4 times the last axis of x where it is 0; 2 choices, factor 1.25 with multiples of 1, one
+ * group, normalised gates, gelu, no bias, initial weights normal with deviation 0.02. Switch: 1
+ * choice and raw gates. LIMoE: that, with priority and a noise of 1 / E. */
+CAIRN_API cairn_moe_options cairn_moe_defaults(int64_t experts);
+
+/* What a layer gives. Losses are f32 scalars, means over the groups, for the user to weigh and add;
+ * those that nobody reads cost nothing. n: valid tokens of a group; sums and means over them. */
+typedef struct cairn_moe {
+    cairn_tensor output;        /* f32, of the shape of x */
+    cairn_tensor logits;        /* f32 [G, S, E], without noise */
+    cairn_tensor probabilities; /* f32 [G, S, E], softmax of those */
+    cairn_tensor choices;       /* i32 [k, G, S]: experts, -1 where there is none */
+    cairn_tensor places;        /* i32 [k, G, S]: see cairn_queue(); -1: dropped */
+    cairn_tensor gates;         /* f32 [k, G, S] */
+    cairn_tensor balance; /* E sum over e of f_e P_e, f_e the share of tokens whose first choice is
+                           * e, P_e the mean of p_e: 1 if balanced, E if not at all */
+    cairn_tensor z;          /* mean of log(sum of exp(logits))^2 */
+    cairn_tensor importance; /* (deviation / mean)^2 over the experts, of their sums of p */
+    cairn_tensor spread; /* the same of the chance, with other noise, to be chosen ("load" in
+                          * V-MoE): 1 - Phi((k-th largest noisy logit - logit) / noise). Without
+                          * noise it is 0 */
+    cairn_tensor load;    /* f32 [E]: tokens at each expert by the mean load k n / E; to report */
+    cairn_tensor dropped; /* f32 [k]: the share of j-th choices without a place; to report */
+    int64_t capacity;     /* C */
+} cairn_moe;
+
+/* x: f32 [.., D] with at least two axes. Parameters "router/weight" [D, E]; "hidden/weight" [E, D,
+ * hidden], twice as wide when gated, and "hidden/bias" [E, 1, ..]; "output/weight" [E, hidden, D]
+ * and "output/bias" [E, 1, D]. The gradient of `output` reaches the router through the gates.
+ *
+ * One expert with room for all gives the bits of the dense block of these layers. With room for
+ * all, a token's result does not depend on the others: what evaluation wants.
+ * Errors (kept by the graph): CAIRN_ERR_VALUE for other options, CAIRN_ERR_SHAPE. */
+CAIRN_API cairn_moe cairn_moe_layer(cairn_tensor x, const char *name,
+                                    const cairn_moe_options *options);
+
+/* Entropies of routing, in nats, for the tokens of one modality: means over the groups of
+ *
+ *     local    the mean of H(p) over the members: small if each token is sure of its expert
+ *     global   max(0, threshold - H(mean of p over the members)): 0 if the members use at least
+ *              exp(threshold) experts between them
+ *
+ * with H(p) = -sum of p log p. p: f32 [G, S, E]; member: bool [G, S], or NULL: all. A group without
+ * members counts as 0. Either result may be NULL. */
+CAIRN_API void cairn_moe_entropies(cairn_tensor p, const cairn_tensor *member, double threshold,
+                                   cairn_tensor *local, cairn_tensor *global);
+
 typedef struct cairn_gpt_options {
     int64_t vocabulary, positions; /* default GPT-2's 50257 and 1024; rotary models learn none */
     bool tied;                     /* the logits use the table of the tokens */
@@ -346,6 +468,56 @@ CAIRN_API cairn_vit_options cairn_vit_defaults(cairn_vit_size size);
  * `patch`; the learned positions fit this size. Source: Dosovitskiy et al. 2021.
  * arXiv:2010.11929 */
 CAIRN_API cairn_tensor cairn_vit(cairn_tensor x, const cairn_vit_options *options);
+
+/* ---- Conformers ------------------------------------------------------------------------------ */
+
+#define CAIRN_CONFORMER_POSITIONS(X)                                                               \
+    X(none, "attention does not know positions")                                                   \
+    X(relative, "sinusoids of distances, as in Transformer-XL")                                    \
+    X(rotary, "queries and keys turned by their positions")
+
+typedef enum cairn_conformer_positions {
+#define CAIRN_X(name, text) CAIRN_CONFORMER_##name,
+    CAIRN_CONFORMER_POSITIONS(CAIRN_X)
+#undef CAIRN_X
+    CAIRN_N_CONFORMER_POSITIONS
+} cairn_conformer_positions;
+
+/* Names for option tables, NULL-terminated, in the order of the enumeration. */
+CAIRN_API extern const char *const cairn_conformer_positions_names[];
+
+typedef struct cairn_conformer_options {
+    int layers;
+    int64_t width, hidden, heads;
+    int64_t window; /* of the depthwise convolution: odd, default 31 */
+    cairn_conformer_positions positions; /* default relative */
+    double rotary_base;                  /* default 10000 */
+    bool layer_norm; /* in the convolution module, instead of batch norm: examples stay apart */
+    double epsilon;  /* of layer norms, default 1e-5 */
+    double dropout;  /* rate, for training */
+    cairn_batch_norm_options norm;
+    cairn_tensor valid; /* bool [B, T]: others are no keys and count as zeros in the convolution;
+                         * batch norm still sees them. graph == NULL: all */
+} cairn_conformer_options;
+
+/* hidden is 4 width. */
+CAIRN_API cairn_conformer_options cairn_conformer_defaults(int layers, int64_t width,
+                                                           int64_t heads);
+
+/* The encoder of a Conformer, blocks "block1" .. of
+ *
+ *     x = x + feed1(x) / 2     x = x + attention(x)     x = x + conv(x)     x = x + feed2(x) / 2
+ *
+ * and a layer norm, each branch with a layer norm before it. conv: to twice the width, of which one
+ * half gates the other; a depthwise convolution along time; a norm; swish; back. With relative
+ * positions the score of query i and key j is
+ *
+ *     ((q_i + u) k_j + (q_i + v) r_(i - j)) / sqrt(D),    r a projection of sin and cos of i - j
+ *
+ * x: f32 [B, T, width]; returns [B, T, width]. With positions "none" parameters are those of
+ * torchaudio.models.Conformer. Errors (kept by the graph): CAIRN_ERR_VALUE, CAIRN_ERR_SHAPE.
+ * Sources: Gulati et al. 2020, arXiv:2005.08100; Dai et al. 2019, section 3.3, arXiv:1901.02860. */
+CAIRN_API cairn_tensor cairn_conformer(cairn_tensor x, const cairn_conformer_options *options);
 
 /* ---- recurrent layers ------------------------------------------------------------------------ */
 

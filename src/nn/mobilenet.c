@@ -1,8 +1,7 @@
 /* MobileNetV3: Howard et al. 2019, tables 1 and 2. arXiv:1905.02244 */
 #include <stdio.h>
 
-#include "cairn/nn.h"
-#include "graph/graph.h"
+#include "nn/nn.h"
 
 enum { MOST_BLOCKS = 15 };
 
@@ -59,14 +58,6 @@ cairn_mobilenet_options cairn_mobilenet_defaults(cairn_mobilenet_size size, int6
     return o;
 }
 
-/* The multiple of 8 nearest to `channels`, and not below nine tenths of it. */
-static int64_t rounded(double channels)
-{
-    int64_t n = (int64_t)(channels + 4) / 8 * 8;
-    n = CAIRN__MAX(n, (int64_t)8);
-    return (double)n < 0.9 * channels ? n + 8 : n;
-}
-
 /* ---- layers ---------------------------------------------------------------------------------- */
 
 static cairn_tensor bend(cairn_tensor x, bool hard_swish)
@@ -77,38 +68,21 @@ static cairn_tensor bend(cairn_tensor x, bool hard_swish)
 static cairn_tensor conv_norm(cairn_tensor x, const char *name, int64_t channels, int64_t size,
                               int64_t stride, bool depthwise, const cairn_mobilenet_options *o)
 {
-    cairn_conv_layer_options conv = cairn_conv_layer_defaults(channels, size);
-    conv.conv.stride[0] = conv.conv.stride[1] = stride;
-    conv.conv.groups = depthwise ? channels : 1;
-    cairn_scope_push(x.graph, name);
-    x = cairn_batch_norm_layer(cairn_conv_layer(x, "conv", &conv), "norm", &o->norm);
-    cairn_scope_pop(x.graph);
-    return x;
-}
-
-/* Channels times a share that two small layers find from the means of all. Hu et al. 2018.
- * arXiv:1709.01507 */
-static cairn_tensor excite(cairn_tensor x)
-{
-    const cairn_shape s = cairn_tensor_shape(x);
-    const int64_t C = s.size[3];
-    cairn_tensor y = cairn_reduce_mean(x, CAIRN_AXIS(1) | CAIRN_AXIS(2), false);
-    y = cairn_relu(cairn_linear(y, rounded((double)C / 4), "squeeze"));
-    y = cairn_hard_sigmoid(cairn_linear(y, C, "excite"));
-    return cairn_mul(x, cairn_reshape(y, CAIRN_SHAPE(s.size[0], 1, 1, C)));
+    return cairn__conv_norm(x, name, channels, size, stride, depthwise ? channels : 1, &o->norm);
 }
 
 static cairn_tensor block(cairn_tensor x, const bottleneck *b, const cairn_mobilenet_options *o)
 {
     const int64_t inputs = cairn_tensor_shape(x).size[3];
-    const int64_t expanded = rounded(b->expanded * o->width);
-    const int64_t channels = rounded(b->channels * o->width);
+    const int64_t expanded = cairn__rounded_channels(b->expanded * o->width);
+    const int64_t channels = cairn__rounded_channels(b->channels * o->width);
     cairn_tensor y = x;
     if (expanded != inputs)
         y = bend(conv_norm(y, "expand", expanded, 1, 1, false, o), b->hard_swish);
     y = bend(conv_norm(y, "depthwise", expanded, b->size, b->stride, true, o), b->hard_swish);
     if (b->squeeze && !cairn__none(y))
-        y = excite(y);
+        y = cairn__excite(y, cairn__rounded_channels((double)expanded / 4), CAIRN_ACTIVATION_relu,
+                          cairn_hard_sigmoid);
     y = conv_norm(y, "project", channels, 1, 1, false, o);
     return b->stride == 1 && inputs == channels ? cairn_add(y, x) : y;
 }
@@ -133,7 +107,8 @@ cairn_tensor cairn_mobilenet(cairn_tensor x, const cairn_mobilenet_options *o)
     char name[24];
     if (!valid(x, o))
         return x;
-    x = cairn_hard_swish(conv_norm(x, "stem", rounded(16 * o->width), 3, 2, false, o));
+    x = cairn_hard_swish(
+        conv_norm(x, "stem", cairn__rounded_channels(16 * o->width), 3, 2, false, o));
     for (int i = 0; i < kinds[o->size].n && !cairn__none(x); i++) {
         snprintf(name, sizeof name, "block%d", i + 1);
         cairn_scope_push(x.graph, name);
@@ -144,7 +119,7 @@ cairn_tensor cairn_mobilenet(cairn_tensor x, const cairn_mobilenet_options *o)
         return x;
     const int64_t last = 6 * cairn_tensor_shape(x).size[3];
     x = cairn_hard_swish(conv_norm(x, "last", last, 1, 1, false, o));
-    x = cairn_reduce_mean(x, CAIRN_AXIS(1) | CAIRN_AXIS(2), false);
+    x = cairn__spatial_mean(x);
     x = cairn_hard_swish(cairn_linear(x, kinds[o->size].hidden, "hidden"));
     return cairn_linear(o->norm.training ? cairn_dropout(x, o->dropout) : x, o->classes, "head");
 }

@@ -8,10 +8,10 @@
 
 enum { VARIABLES = 400 };
 
-static int64_t finish(cairn_graph *g, cairn_tensor y)
+static int64_t finish(cairn_graph *g, cairn_tensor y, int64_t classes)
 {
     CHECK_OK(cairn_graph_status(g));
-    CHECK(cairn_shape_equal(cairn_tensor_shape(y), CAIRN_SHAPE(1, 1000)));
+    CHECK(cairn_shape_equal(cairn_tensor_shape(y), CAIRN_SHAPE(1, classes)));
     int64_t total = sampler_parameters(g);
     cairn_graph_free(g);
     return total;
@@ -27,14 +27,30 @@ static int64_t resnet(int layers)
     cairn_graph *g = cairn_graph_new();
     cairn_resnet_options o = cairn_resnet_defaults(layers, 1000);
     o.imagenet_stem = true;
-    return finish(g, cairn_resnet(picture(g), &o));
+    return finish(g, cairn_resnet(picture(g), &o), 1000);
 }
 
 static int64_t mobilenet(cairn_mobilenet_size size)
 {
     cairn_graph *g = cairn_graph_new();
     cairn_mobilenet_options o = cairn_mobilenet_defaults(size, 1000);
-    return finish(g, cairn_mobilenet(picture(g), &o));
+    return finish(g, cairn_mobilenet(picture(g), &o), 1000);
+}
+
+static int64_t efficientnet(void)
+{
+    cairn_graph *g = cairn_graph_new();
+    cairn_efficientnet_options o = cairn_efficientnet_defaults(1000);
+    return finish(g, cairn_efficientnet(picture(g), &o), 1000);
+}
+
+static int64_t video_resnet(void)
+{
+    cairn_graph *g = cairn_graph_new();
+    cairn_resnet_options o = cairn_resnet_defaults(18, 400);
+    o.imagenet_stem = true;
+    cairn_tensor x = cairn_input(g, "x", CAIRN_F32, CAIRN_SHAPE(1, 8, 32, 32, 3));
+    return finish(g, cairn_resnet(x, &o), 400);
 }
 
 TEST(parameters_are_as_many_as_published)
@@ -44,6 +60,8 @@ TEST(parameters_are_as_many_as_published)
     CHECK_INT(resnet(50), 25557032);
     CHECK_INT(mobilenet(CAIRN_MOBILENET_SMALL), 2542856);
     CHECK_INT(mobilenet(CAIRN_MOBILENET_LARGE), 5483032);
+    CHECK_INT(efficientnet(), 21458488);
+    CHECK_INT(video_resnet(), 33371472);
 }
 
 TEST(other_depths_are_refused)
@@ -70,8 +88,8 @@ static double value(uint32_t stream, int64_t i)
 typedef struct net {
     cairn_graph *g;
     cairn_variable *const *variables;
-    int n, batch, size;
-    double bound; /* of differences in double precision */
+    int n, batch, frames, size; /* frames of videos, else 0 */
+    double bound;               /* of differences in double precision */
 } net;
 
 static bool ends_with(const char *text, const char *end)
@@ -86,7 +104,7 @@ static double first_value(const net *m, int index, int64_t i)
     double u = value((uint32_t)index + 1, i), fan = 1;
     for (int a = 0; a < v->shape.rank - 1; a++)
         fan *= (double)v->shape.size[a];
-    if (v->shape.rank == 4)
+    if (v->shape.rank >= 4)
         return u * sqrt(24 / fan);
     if (v->shape.rank == 2)
         return u * sqrt(12 / fan);
@@ -102,7 +120,7 @@ static bool source(const cairn_node *leaf, double *out, void *user)
         if (leaf->at.data == m->variables[i])
             index = i;
     for (int64_t i = 0; i < count; i++)
-        out[i] = index >= 0                    ? first_value(m, index, i)
+        out[i] = index >= 0                 ? first_value(m, index, i)
                  : leaf->dtype == CAIRN_I32 ? (double)i
                                             : value(1000, i);
     return true;
@@ -138,17 +156,29 @@ static cairn_tensor logits_of(cairn_tensor x, const description *d)
         o.dropout = 0;
         return cairn_mobilenet(x, &o);
     }
+    if (strcmp(d->model, "efficientnet") == 0) {
+        cairn_efficientnet_options o = cairn_efficientnet_defaults(d->classes);
+        o.width = d->width / 64.0;
+        o.depth = d->variant / 100.0;
+        o.dropout = o.stochastic_depth = 0;
+        return cairn_efficientnet(x, &o);
+    }
     cairn_resnet_options o = cairn_resnet_defaults(d->variant, d->classes);
     o.imagenet_stem = d->imagenet_stem;
     o.width = d->width / 64.0;
     return cairn_resnet(x, &o);
 }
 
+static cairn_shape input_shape(const net *m)
+{
+    return m->frames ? CAIRN_SHAPE(m->batch, m->frames, m->size, m->size, 3)
+                     : CAIRN_SHAPE(m->batch, m->size, m->size, 3);
+}
+
 static void build(net *m, wanted *w, const description *d)
 {
     m->g = cairn_graph_new();
-    cairn_tensor x =
-        cairn_input(m->g, "x", CAIRN_F32, CAIRN_SHAPE(m->batch, m->size, m->size, 3));
+    cairn_tensor x = cairn_input(m->g, "x", CAIRN_F32, input_shape(m));
     cairn_tensor label = cairn_input(m->g, "label", CAIRN_I32, CAIRN_SHAPE(m->batch));
     cairn_tensor logits = logits_of(x, d);
     cairn_tensor loss = cairn_mean(cairn_cross_entropy(logits, label));
@@ -174,7 +204,7 @@ static void build(net *m, wanted *w, const description *d)
 
 static void feed(const net *m, cairn_program *p, cairn_status *status)
 {
-    int64_t most = (int64_t)m->batch * m->size * m->size * 3;
+    int64_t most = cairn_shape_count(input_shape(m));
     for (int i = 0; i < m->n; i++)
         most = CAIRN__MAX(most, cairn_shape_count(m->variables[i]->shape));
     float *room = cairn__alloc((size_t)most, sizeof *room, status);
@@ -185,7 +215,7 @@ static void feed(const net *m, cairn_program *p, cairn_status *status)
             room[e] = (float)first_value(m, i, e);
         cairn_variable_write(m->variables[i], room, (size_t)count * sizeof *room, status);
     }
-    int64_t count = (int64_t)m->batch * m->size * m->size * 3;
+    int64_t count = cairn_shape_count(input_shape(m));
     for (int64_t e = 0; e < count; e++)
         room[e] = (float)value(1000, e);
     for (int i = 0; i < m->batch; i++)
@@ -263,6 +293,7 @@ static void check_golden(const char *path, double bound, double tolerance)
         !CHECK(fscanf(file, "case %15s %d %d %d %d %d %d logits %d", d.model, &d.variant,
                       &d.imagenet_stem, &m.size, &m.batch, &d.width, &d.classes, &count) == 8))
         return;
+    m.frames = strcmp(d.model, "video") == 0 ? m.size / 4 : 0;
     build(&m, &w, &d);
     cairn__evaluate(m.g, w.list, w.n, w.out, source, &m, false, &status);
     CHECK_OK(status);
@@ -299,4 +330,14 @@ TEST(resnet50_as_in_float64)
 TEST(mobilenet_as_in_float64)
 {
     check_golden(TEST_SOURCES "/nn/golden/mobilenet.txt", 1e-8, 1e-2);
+}
+
+TEST(efficientnet_as_in_float64)
+{
+    check_golden(TEST_SOURCES "/nn/golden/efficientnet.txt", 1e-8, 1e-2);
+}
+
+TEST(resnet_of_videos_as_in_float64)
+{
+    check_golden(TEST_SOURCES "/nn/golden/video.txt", 1e-9, 1e-2);
 }

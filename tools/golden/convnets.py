@@ -5,7 +5,9 @@
 
 A file is one case:
 
-    case MODEL VARIANT STEM SIZE BATCH WIDTH CLASSES     layers of a resnet, or size of a mobilenet
+    case MODEL VARIANT STEM SIZE BATCH WIDTH CLASSES     layers of a resnet (of videos: video), size
+                                                         of a mobilenet, hundredths of the depth of
+                                                         an efficientnet
     logits N, then as many numbers        loss, one number
     parameter I COUNT, then the sum of the gradient, its sum of squares, its first element
     state I COUNT, then the sum and the sum of squares of the new value
@@ -35,8 +37,9 @@ def value(stream, count):
 class ResNet(nn.Module):
     """Cairn's ResNet: variables in its order of creation, channels last outside."""
 
-    def __init__(self, layers, imagenet_stem, width, classes):
+    def __init__(self, layers, imagenet_stem, width, classes, video=False):
         super().__init__()
+        self.video = video
         self.ordered = []  # (kind, tensor)
         blocks, self.bottleneck = {18: ([2, 2, 2, 2], False), 34: ([3, 4, 6, 3], False),
                                    50: ([3, 4, 6, 3], True)}[layers]
@@ -63,22 +66,26 @@ class ResNet(nn.Module):
         self.ordered += [("matrix", self.head.weight), ("vector", self.head.bias)]
 
     def conv_norm(self, inputs, outputs, size, stride):
-        conv = nn.Conv2d(inputs, outputs, size, stride, (size - 1) // 2, bias=False).double()
-        norm = nn.BatchNorm2d(outputs).double()
+        padding = (size - 1) // 2
+        if self.video and size == 7:
+            size, stride, padding = (3, 7, 7), (1, 2, 2), (1, 3, 3)
+        conv = (nn.Conv3d if self.video else nn.Conv2d)(inputs, outputs, size, stride, padding,
+                                                        bias=False).double()
+        norm = (nn.BatchNorm3d if self.video else nn.BatchNorm2d)(outputs).double()
         self.ordered += [("conv", conv.weight), ("scale", norm.weight), ("vector", norm.bias),
                          ("mean", norm.running_mean), ("variance", norm.running_var)]
         return nn.Sequential(conv, norm)
 
     def forward(self, x):
         x = functional.relu(self.stem(x))
-        if self.imagenet_stem:
+        if self.imagenet_stem and not self.video:
             x = functional.max_pool2d(x, 3, 2, 1)
         for body, shortcut in self.layers:
             y = x
             for i, part in enumerate(body):
                 y = part(functional.relu(y) if i else y)
             x = functional.relu(y + (shortcut(x) if shortcut else x))
-        return self.head(x.mean((2, 3)))
+        return self.head(x.flatten(2).mean(2))
 
 
 SMALL = [(3, 16, 16, True, "re", 2), (3, 72, 24, False, "re", 2), (3, 88, 24, False, "re", 1),
@@ -158,11 +165,56 @@ class MobileNet(nn.Module):
         return x
 
 
+class EfficientNet(MobileNet):
+    """EfficientNetV2-S without dropout."""
+
+    STAGES = [(1, 24, 2, 1, True), (4, 48, 4, 2, True), (4, 64, 4, 2, True),
+              (4, 128, 6, 2, False), (6, 160, 9, 1, False), (6, 256, 15, 2, False)]
+
+    def __init__(self, width, depth, classes):
+        nn.Module.__init__(self)
+        self.ordered, self.parts = [], []
+        inputs = rounded(24 * width)
+        self.bent(3, inputs, 3, 2)
+        for expansion, channels, blocks, first_stride, fused in self.STAGES:
+            outputs = rounded(channels * width)
+            for i in range(int(np.ceil(blocks * depth))):
+                stride, start = 1 if i else first_stride, len(self.parts)
+                expanded = rounded(expansion * inputs)
+                if fused:
+                    self.bent(inputs, expanded if expansion > 1 else outputs, 3, stride)
+                else:
+                    self.bent(inputs, expanded, 1, 1)
+                    self.bent(expanded, expanded, 3, stride, expanded)
+                    self.squeeze(expanded, max(1, inputs // 4))
+                if expansion > 1:
+                    self.conv_norm(expanded, outputs, 1, 1)
+                if stride == 1 and inputs == outputs:
+                    self.parts[start:] = [self.residual(self.parts[start:])]
+                inputs = outputs
+        self.bent(inputs, rounded(1280 * width), 1, 1)
+        self.parts += [lambda x: x.mean((2, 3)), self.linear(rounded(1280 * width), classes)]
+
+    def bent(self, *shape):
+        self.conv_norm(*shape)
+        self.parts[-1].momentum = 0.1
+        self.parts.append(functional.silu)
+
+    def conv_norm(self, *shape):
+        super().conv_norm(*shape)
+        self.parts[-1].momentum = 0.1
+
+    def squeeze(self, channels, units):
+        first, second = self.linear(channels, units), self.linear(units, channels)
+        self.parts.append(lambda x: x * torch.sigmoid(
+            second(functional.silu(first(x.mean((2, 3))))))[:, :, None, None])
+
+
 def ours(kind, tensor):
     """A tensor as Cairn stores it."""
     a = tensor.detach().numpy()
     if kind == "conv":
-        return a.transpose(2, 3, 1, 0).ravel()
+        return np.moveaxis(a, (1, 0), (-2, -1)).ravel()
     return a.T.ravel() if kind == "matrix" else a.ravel()
 
 
@@ -170,8 +222,8 @@ def fill(kind, tensor, stream):
     a = value(stream, tensor.numel())
     shape = tuple(tensor.shape)
     if kind == "conv":
-        o, c, h, w = shape
-        a = (a * np.sqrt(24.0 / (c * h * w))).reshape(h, w, c, o).transpose(3, 2, 0, 1)
+        a = a * np.sqrt(24.0 / np.prod(shape[1:]))
+        a = np.moveaxis(a.reshape(*shape[2:], shape[1], shape[0]), (-2, -1), (1, 0))
     elif kind == "matrix":
         a = (a * np.sqrt(12.0 / shape[1])).reshape(shape[::-1]).T
     elif kind in ("scale", "variance"):
@@ -181,16 +233,19 @@ def fill(kind, tensor, stream):
 
 
 def case(folder, name, model, variant, imagenet_stem, size, batch, width, classes):
-    if model == "resnet":
-        net = ResNet(variant, imagenet_stem, width, classes)
+    if model in ("resnet", "video"):
+        net = ResNet(variant, imagenet_stem, width, classes, model == "video")
+    elif model == "efficientnet":
+        net = EfficientNet(width / 64, variant / 100, classes)
     else:
         net = MobileNet(width / 64, classes)
     for part in net.modules():
         part.train()
     for stream, (kind, tensor) in enumerate(net.ordered):
         fill(kind, tensor, stream + 1)
-    x = torch.from_numpy(value(1000, batch * size * size * 3).reshape(batch, size, size, 3))
-    logits = net(x.permute(0, 3, 1, 2))
+    shape = (batch, size // 4, size, size, 3) if model == "video" else (batch, size, size, 3)
+    x = torch.from_numpy(value(1000, int(np.prod(shape))).reshape(shape))
+    logits = net(x.movedim(-1, 1))
     loss = functional.cross_entropy(logits, torch.arange(batch) % classes)
     loss.backward()
     with open(os.path.join(folder, name + ".txt"), "w") as out:
@@ -212,6 +267,8 @@ def main():
     case(folder, "resnet18", "resnet", 18, False, 16, 3, 4, 5)
     case(folder, "resnet50", "resnet", 50, True, 64, 2, 2, 3)
     case(folder, "mobilenet", "mobilenet", 0, False, 64, 3, 16, 5)
+    case(folder, "efficientnet", "efficientnet", 25, False, 64, 3, 16, 5)
+    case(folder, "video", "video", 18, True, 32, 2, 2, 3)
 
 
 main()

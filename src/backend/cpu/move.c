@@ -1,8 +1,10 @@
-/* Steps that move f32 elements or choose among them: concat, gather, one-hot, argmax and argmin;
- * and random values. Each is cut into chunks of rows. */
+/* Steps that move elements or choose among them: concat, gather, pad, one-hot, argmax and argmin;
+ * and random values. Each is cut into chunks of rows. What only moves elements takes all dtypes of
+ * four bytes. */
 #include <math.h>
 #include <string.h>
 
+#include "backend/cpu/pool.h"
 #include "backend/cpu/task.h"
 #include "base/philox.h"
 
@@ -13,6 +15,8 @@ typedef struct move_state {
     void *to;
     int64_t rows, n, inner, block;
     int operands;
+    unsigned char fill[sizeof(float)]; /* of pad */
+    const cairn__pool *pool;           /* of argmax and argmin */
 } move_state;
 
 static void release(void *state)
@@ -32,6 +36,13 @@ static const cairn_node *operand(const cairn__cpu_context *c, const cairn__step 
 static const char *needs_f32(const cairn__cpu_context *c, const cairn__step *step)
 {
     return operand(c, step, 0)->dtype == CAIRN_F32 ? NULL : "the operand is not f32";
+}
+
+static const char *needs_words(const cairn__cpu_context *c, const cairn__step *step)
+{
+    return cairn_dtype_bytes(operand(c, step, 0)->dtype) == sizeof(float)
+               ? NULL
+               : "elements have not four bytes";
 }
 
 static const char *never(const cairn__cpu_context *c, const cairn__step *step)
@@ -100,7 +111,7 @@ static bool prepare_concat(const cairn__cpu_context *c, const cairn__step *step,
 
 const cairn__cpu_kernel cairn__cpu_concat_copy = {
     .name = "copy rows",
-    .declines = needs_f32,
+    .declines = needs_words,
     .prepare = prepare_concat,
 };
 
@@ -139,8 +150,60 @@ static bool prepare_gather(const cairn__cpu_context *c, const cairn__step *step,
 
 const cairn__cpu_kernel cairn__cpu_gather_copy = {
     .name = "copy rows",
-    .declines = needs_f32,
+    .declines = needs_words,
     .prepare = prepare_gather,
+};
+
+/* ---- pad: rows are elements that move together ----------------------------------------------- */
+
+/* `rows` rows from the first of an outer item's on: all from x, or all padding. */
+static void pad_run(const move_state *s, int64_t outer, int64_t first, int64_t rows)
+{
+    const int64_t to = s->node->shape.size[s->node->at.axis], from = s->width[0];
+    const int64_t at = first - s->node->at.list[0], count = rows * s->n;
+    float *row = (float *)s->to + (outer * to + first) * s->n;
+    if (at >= 0 && at < from) {
+        memcpy(row, (const float *)s->from[0] + (outer * from + at) * s->n,
+               (size_t)count * sizeof *row);
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        memcpy(row + i, s->fill, sizeof *row);
+}
+
+static void run_pad(const cairn__task *task, int64_t chunk, void *scratch)
+{
+    const move_state *s = task->state;
+    const int64_t to = s->node->shape.size[s->node->at.axis], before = s->node->at.list[0];
+    const int64_t end = end_of(s, chunk), borders[] = {before, before + s->width[0], to};
+    (void)scratch;
+    for (int64_t r = chunk * s->block; r < end;) {
+        const int64_t outer = r / to, first = r % to;
+        int64_t last = CAIRN__MIN(to, first + end - r);
+        for (int b = 2; b >= 0; b--)
+            last = borders[b] > first ? CAIRN__MIN(last, borders[b]) : last;
+        pad_run(s, outer, first, last - first);
+        r += last - first;
+    }
+}
+
+static bool prepare_pad(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
+{
+    const cairn_node *n = c->plan->lowered->nodes[step->node];
+    const cairn__split split = cairn__split_at(n->shape, (int)n->at.axis);
+    move_state *s = prepare(c, step, task, split.outer * split.n, split.inner);
+    if (!s)
+        return false;
+    s->width[0] = operand(c, step, 0)->shape.size[n->at.axis];
+    cairn__from_double(n->dtype, n->at.value, s->fill, 1);
+    task->run = run_pad;
+    return true;
+}
+
+const cairn__cpu_kernel cairn__cpu_pad_copy = {
+    .name = "copy rows",
+    .declines = needs_words,
+    .prepare = prepare_pad,
 };
 
 /* ---- one-hot --------------------------------------------------------------------------------- */
@@ -157,8 +220,7 @@ static void run_one_hot(const cairn__task *task, int64_t chunk, void *scratch)
             ((float *)s->to)[r * s->n + index[r]] = 1;
 }
 
-static bool prepare_one_hot(const cairn__cpu_context *c, const cairn__step *step,
-                            cairn__task *task)
+static bool prepare_one_hot(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
 {
     const cairn_node *n = c->plan->lowered->nodes[step->node];
     task->run = run_one_hot;
@@ -174,27 +236,29 @@ const cairn__cpu_kernel cairn__cpu_one_hot_rows = {
 
 /* ---- argmax, argmin: a NaN is both largest and smallest -------------------------------------- */
 
-static int32_t first_extreme(const float *x, int64_t n, int64_t stride, bool largest)
+/* An outer item whose axis has other axes behind it: all columns at a time. best: of each. */
+static void arg_columns(const move_state *s, const float *x, int32_t *to, float *best)
 {
-    int64_t best = 0;
-    for (int64_t i = 1; i < n && x[best * stride] == x[best * stride]; i++) {
-        float candidate = x[i * stride], now = x[best * stride];
-        if (candidate != candidate || (largest ? candidate > now : candidate < now))
-            best = i;
-    }
-    return (int32_t)best;
+    const bool largest = s->node->op == &cairn__op_argmax;
+    memcpy(best, x, (size_t)s->inner * sizeof *best);
+    memset(to, 0, (size_t)s->inner * sizeof *to);
+    for (int64_t i = 1; i < s->n / s->inner; i++)
+        (largest ? s->pool->larger : s->pool->smaller)(best, to, x + i * s->inner, (int32_t)i,
+                                                       s->inner);
 }
 
 static void run_arg(const cairn__task *task, int64_t chunk, void *scratch)
 {
     const move_state *s = task->state;
-    const float *x = s->from[0];
-    bool largest = s->node->op == &cairn__op_argmax;
-    (void)scratch;
-    for (int64_t r = chunk * s->block; r < end_of(s, chunk); r++)
-        for (int64_t i = 0; i < s->inner; i++)
-            ((int32_t *)s->to)[r * s->inner + i] =
-                first_extreme(x + r * s->n + i, s->n / s->inner, s->inner, largest);
+    const bool largest = s->node->op == &cairn__op_argmax;
+    for (int64_t r = chunk * s->block; r < end_of(s, chunk); r++) {
+        const float *x = (const float *)s->from[0] + r * s->n;
+        int32_t *to = (int32_t *)s->to + r * s->inner;
+        if (s->inner == 1)
+            *to = (largest ? s->pool->largest : s->pool->smallest)(x, s->n);
+        else
+            arg_columns(s, x, to, scratch);
+    }
 }
 
 static bool prepare_arg(const cairn__cpu_context *c, const cairn__step *step, cairn__task *task)
@@ -207,6 +271,8 @@ static bool prepare_arg(const cairn__cpu_context *c, const cairn__step *step, ca
     if (!s)
         return false;
     s->inner = split.inner;
+    s->pool = cairn__pool_at(c->level);
+    task->scratch = (size_t)split.inner * sizeof(float);
     task->run = run_arg;
     return true;
 }
@@ -224,7 +290,7 @@ static void run_random(const cairn__task *task, int64_t chunk, void *scratch)
     const move_state *s = task->state;
     const cairn_node *n = s->node;
     uint64_t seed = (uint64_t)n->at.list[0];
-    uint64_t first = (uint64_t)(int64_t)*(const int32_t *)s->from[0] << 40;
+    uint64_t first = (uint64_t)(int64_t) * (const int32_t *)s->from[0] << 40;
     int64_t count = s->inner;
     bool normal = n->op == &cairn__op_random_normal;
     (void)scratch;
