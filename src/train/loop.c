@@ -24,6 +24,8 @@ static void feed(const cairn_trainer *t, cairn_program *program, const cairn_bat
     cairn_program_feed(program, "x", batch->x, t->x_bytes, status);
     if (t->labels)
         cairn_program_feed(program, "label", batch->label, t->label_bytes, status);
+    if (t->problem.feed && cairn_ok(status))
+        t->problem.feed(t->problem.user, batch, program, status);
 }
 
 static const cairn_batch *next_batch(cairn_trainer *t, cairn_status *status)
