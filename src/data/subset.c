@@ -9,8 +9,8 @@ static bool copy_field(const cairn_field *from, const int64_t *items, int64_t n,
 {
     size_t item = (size_t)cairn__item_elements(from) * cairn_data_type_bytes(from->type);
     n = items ? n : from->shape[0];
-    unsigned char *copy = cairn__alloc((size_t)CAIRN__MAX(n, (int64_t)1),
-                                       CAIRN__MAX(item, (size_t)1), status);
+    unsigned char *copy =
+        cairn__alloc((size_t)CAIRN__MAX(n, (int64_t)1), CAIRN__MAX(item, (size_t)1), status);
     *to = *from;
     to->shape[0] = n;
     to->data = copy;

@@ -169,8 +169,8 @@ static bool prepare(cairn_staged *s, cairn_status *status)
     if (s->prepared || s->index == s->stages.count)
         return true;
     const char *directory = s->owned ? s->directory : NULL;
-    s->prepared = s->stages.prepare(s->stages.user, s->index, s->models, directory, &s->stage,
-                                    status);
+    s->prepared =
+        s->stages.prepare(s->stages.user, s->index, s->models, directory, &s->stage, status);
     return s->prepared;
 }
 
@@ -276,9 +276,8 @@ static bool copy_model(const cairn_staged *s, cairn_status *status)
     cairn__content model;
     if (!cairn__read_file(s->models[s->stages.count - 1], SIZE_MAX / 2, &model, status))
         return false;
-    bool good =
-        cairn__write_file_atomically(path_of(s, "model.safetensors", path),
-                                     &(cairn__bytes){model.data, model.size}, 1, status);
+    bool good = cairn__write_file_atomically(path_of(s, "model.safetensors", path),
+                                             &(cairn__bytes){model.data, model.size}, 1, status);
     cairn__content_free(&model);
     return good;
 }
@@ -288,8 +287,7 @@ static bool write_report(cairn_staged *s, cairn_status *status)
     char path[CAIRN__PATH_SIZE];
     cairn_report *r = cairn_report_new(s->title);
     cairn_report_subtitle(r, "Started %s, %d stages", s->started, s->stages.count);
-    bool good =
-        !s->stages.report || s->stages.report(s->stages.user, s->models, r, status);
+    bool good = !s->stages.report || s->stages.report(s->stages.user, s->models, r, status);
     if (good)
         cairn_report_heading(r, "Options");
     for (const cairn_config_section *c = s->sections; good && c && c->name; c++)

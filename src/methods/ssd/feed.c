@@ -121,9 +121,8 @@ static bool fill_pool(cairn__ssd_student *s, int64_t batch, cairn_status *status
     for (int64_t i = 0; i < s->rows; i++) {
         int64_t at = batch * s->rows + i, epoch = at / n;
         if (s->order_epoch != epoch)
-            cairn_random_permutation((uint64_t)s->seed,
-                                     cairn_random_stream("ssd/pool") + (uint64_t)epoch, n,
-                                     s->order);
+            cairn_random_permutation(
+                (uint64_t)s->seed, cairn_random_stream("ssd/pool") + (uint64_t)epoch, n, s->order);
         s->order_epoch = epoch;
         int64_t row = s->order[at % n], item = s->pseudo->item[row];
         float *out = s->u + i * s->width;

@@ -64,8 +64,9 @@ static void add_stages(cairn_report *report, const row *rows, int n)
         {.name = "of these right (%)", .reals = right},
     };
     cairn_report_heading(report, "Stages");
-    cairn_report_table(report, "Accuracy on the first 2,000 test items; pseudo-labels that the "
-                               "stage learned from",
+    cairn_report_table(report,
+                       "Accuracy on the first 2,000 test items; pseudo-labels that the "
+                       "stage learned from",
                        columns, CAIRN__COUNT(columns), n);
 }
 

@@ -145,8 +145,7 @@ static bool check_data(const cairn__ssd_run *run, const cairn_dataset *data, cai
         return cairn__fail(status, CAIRN_ERR_VALUE,
                            "a classifier needs labels of at least two classes, and the data has "
                            "none");
-    bool good = !*run->model.teacher ||
-                check_teacher(run->model.teacher, inputs, classes, status);
+    bool good = !*run->model.teacher || check_teacher(run->model.teacher, inputs, classes, status);
     good = good && cairn__ssd_pipeline(run, data, &pipeline, status);
     cairn_pipeline_free(pipeline);
     return good;
@@ -207,7 +206,9 @@ static cairn__ssd_plan plan_of(const cairn__ssd_run *run, int index)
                          .labelled_only = first,
                          .augment = noisy,
                          .deep = noisy,
-                         .dropout = noisy ? n->dropout : self ? n->ssd_dropout : 0,
+                         .dropout = noisy  ? n->dropout
+                                    : self ? n->ssd_dropout
+                                           : 0,
                          .temperature = 1};
     if (!first && !self && m->scheme != CAIRN__SSD_NOISY)
         p.temperature = n->distil_temperature;

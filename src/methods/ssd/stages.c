@@ -129,10 +129,9 @@ bool cairn__ssd_label(cairn__ssd_stages *s, int index, const cairn_graph *teache
     cairn_pseudo_free(&s->pseudo);
     cairn__ssd_judge(s, index - 1, &user, &problem);
     double *q = cairn__alloc((size_t)n, (size_t)classes * sizeof *q, status);
-    bool good = q &&
-                cairn_predict(&problem, teacher, model, s->pool, CAIRN_SPLIT_TRAIN, 0, n, q,
-                              status) &&
-                cairn_pseudo_label(q, n, classes, &o, &s->pseudo, status);
+    bool good =
+        q && cairn_predict(&problem, teacher, model, s->pool, CAIRN_SPLIT_TRAIN, 0, n, q, status) &&
+        cairn_pseudo_label(q, n, classes, &o, &s->pseudo, status);
     cairn__free(q);
     return good && (s->pseudo.n > 0 ||
                     cairn__fail(status, CAIRN_ERR_VALUE,
@@ -224,8 +223,7 @@ static bool prepare(void *user, int index, const char *const *models, const char
     const char *model = index > 0 ? models[index - 1] : s->run->model.teacher;
     if (!cairn__ssd_prepare(s, index, NULL, model, stage, status))
         return false;
-    return s->student.plan.labelled_only || !directory ||
-           write_labels(s, directory, index, status);
+    return s->student.plan.labelled_only || !directory || write_labels(s, directory, index, status);
 }
 
 bool cairn__ssd_open(const void *run, const cairn_dataset *data, const cairn_train_options *train,
