@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "cairn/autodiff.h"
 #include "cairn/compile.h"
+#include "methods/ssd/run.h"
 #include "test.h"
 
 /* ---- helpers --------------------------------------------------------------------------------- */
@@ -250,6 +251,21 @@ TEST(no_threshold_and_no_balance_keep_everything_once)
     cairn_pseudo_free(&b);
 }
 
+TEST(a_threshold_that_nothing_reaches_leaves_no_rows)
+{
+    for (int balance = CAIRN_BALANCE_NONE; balance <= CAIRN_BALANCE_REPEAT; balance++) {
+        cairn_status status = CAIRN_STATUS_INIT;
+        cairn_pseudo_options o = cairn_pseudo_defaults();
+        cairn_pseudo p;
+        o.min_confidence = 0.95;
+        o.balance = balance;
+        CHECK(cairn_pseudo_label(&seven[0][0], 8, 3, &o, &p, &status));
+        CHECK_INT(p.n, 0);
+        CHECK_INT(p.predicted[0], 6);
+        cairn_pseudo_free(&p);
+    }
+}
+
 TEST(hard_labels_are_smoothed_like_true_ones)
 {
     cairn_status status = CAIRN_STATUS_INIT;
@@ -289,6 +305,136 @@ TEST(labelling_survives_every_failing_allocation)
         CHECK_INT(status.code, CAIRN_ERR_MEMORY);
         CHECK(p.item == NULL && p.target == NULL);
         cairn_pseudo_free(&p);
+    }
+}
+
+/* ---- stages ---------------------------------------------------------------------------------- */
+
+static cairn_dataset *little(cairn_status *status)
+{
+    cairn__text text = {.status = status};
+    cairn_data_options o = cairn_data_defaults();
+    cairn__text_add(&text, "a,b,label\n");
+    for (int i = 0; i < 80; i++)
+        cairn__text_add(&text, "%d.%d,%d,%d\n", i % 2 ? 1 : 4, i % 7, i % 5, i % 2);
+    o.test_fraction = 0.25;
+    cairn_dataset *d = cairn_dataset_parse(text.data, text.length, "little", &o, status);
+    cairn__free(text.data);
+    return d;
+}
+
+/* Trains stage `index`, whose teacher is `teacher`; the caller frees the trainer. */
+static cairn_trainer *train_stage(cairn__ssd_stages *s, int index, const cairn_graph *teacher,
+                                  cairn_status *status)
+{
+    cairn_stage stage;
+    if (!cairn__ssd_prepare(s, index, teacher, NULL, &stage, status))
+        return NULL;
+    cairn_train_setup setup = {
+        .problem = &stage.problem, .data = stage.data, .options = &stage.options};
+    cairn_trainer *t = cairn_trainer_new(&setup, status);
+    while (t && cairn_trainer_advance(t, 1, status))
+        ;
+    return t;
+}
+
+static cairn__ssd_run plain_run(int scheme)
+{
+    cairn__ssd_run run = cairn__ssd_run_defaults();
+    run.model.scheme = scheme;
+    run.model.teacher_width = run.model.student_width = 8;
+    run.unlabelled.labelled_fraction = 0.25;
+    run.noise.survival = 1;
+    run.noise.dropout = 0;
+    return run;
+}
+
+static cairn_train_options short_training(int64_t steps)
+{
+    cairn_train_options o = cairn_train_defaults();
+    o.batch = 4;
+    o.length = (cairn_span){(double)steps, CAIRN_STEPS};
+    o.threads = 1;
+    return o;
+}
+
+TEST(survival_1_and_dropout_0_train_like_no_noise_at_all)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_dataset *data = little(&status);
+    double loss[2] = {0};
+    for (int noise = 0; noise < 2; noise++) {
+        cairn__ssd_run run = plain_run(CAIRN__SSD_SUPERVISED);
+        cairn__ssd_stages s;
+        cairn_train_options o = short_training(20);
+        run.noise.teacher_noise = noise;
+        CHECK(cairn__ssd_stages_begin(&s, &run, data, &o, &status));
+        cairn_trainer *t = train_stage(&s, 0, NULL, &status);
+        CHECK_OK(status);
+        loss[noise] = t ? cairn_trainer_figure(t, "test/loss") : NAN;
+        cairn_trainer_free(t);
+        cairn__ssd_stages_end(&s);
+    }
+    CHECK(loss[0] == loss[1]);
+    cairn_dataset_free(data);
+}
+
+TEST(stages_start_from_values_of_their_own_and_label_without_noise)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_dataset *data = little(&status);
+    cairn__ssd_run run = plain_run(CAIRN__SSD_NOISY);
+    cairn__ssd_stages s;
+    cairn_train_options o = short_training(30);
+    run.noise.dropout = 0.5;
+    CHECK(cairn__ssd_stages_begin(&s, &run, data, &o, &status));
+    CHECK_INT(cairn_dataset_count(s.labelled, CAIRN_SPLIT_TRAIN), 15);
+    CHECK_INT(cairn_dataset_count(s.pool, CAIRN_SPLIT_TRAIN), 45);
+    cairn_trainer *teacher = train_stage(&s, 0, NULL, &status);
+    CHECK_OK(status);
+    float *first = NULL;
+    int64_t n = 0;
+    for (int again = 0; teacher && again < 2; again++) {
+        CHECK(cairn__ssd_label(&s, 1, cairn_trainer_graph(teacher), NULL, &status));
+        if (again) {
+            CHECK_INT(s.pseudo.n, n);
+            CHECK(memcmp(first, s.pseudo.target, (size_t)n * 2 * sizeof *first) == 0);
+        } else {
+            n = s.pseudo.n;
+            first = cairn__alloc((size_t)n, 2 * sizeof *first, &status);
+            memcpy(first, s.pseudo.target, (size_t)n * 2 * sizeof *first);
+        }
+    }
+    cairn_stage stage;
+    CHECK(teacher &&
+          cairn__ssd_prepare(&s, 1, cairn_trainer_graph(teacher), NULL, &stage, &status));
+    CHECK_INT(stage.options.seed, o.seed + 1);
+    CHECK_TEXT(stage.name, "student1");
+    cairn__free(first);
+    cairn_trainer_free(teacher);
+    cairn__ssd_stages_end(&s);
+    cairn_dataset_free(data);
+}
+
+TEST(every_scheme_has_its_stages)
+{
+    static const struct {
+        int scheme, stages;
+        const char *last;
+    } cases[] = {{CAIRN__SSD_NOISY, 4, "student3"},
+                 {CAIRN__SSD_SSD, 3, "student"},
+                 {CAIRN__SSD_DISTIL, 2, "student"},
+                 {CAIRN__SSD_SUPERVISED, 1, "teacher"}};
+    for (size_t i = 0; i < CAIRN__COUNT(cases); i++) {
+        cairn__ssd_run run = plain_run(cases[i].scheme);
+        run.model.iterations = 3;
+        CHECK_INT(cairn__ssd_count(&run), cases[i].stages);
+        CHECK_TEXT(cairn__ssd_plan_of(&run, cases[i].stages - 1).name, cases[i].last);
+        if (cases[i].stages > 1) { /* a teacher that is given is no stage */
+            snprintf(run.model.teacher, sizeof run.model.teacher, "t.safetensors");
+            CHECK_INT(cairn__ssd_count(&run), cases[i].stages - 1);
+            CHECK_TEXT(cairn__ssd_plan_of(&run, cases[i].stages - 2).name, cases[i].last);
+        }
     }
 }
 

@@ -160,7 +160,9 @@ static int64_t wanted_of(const selection *s, const cairn_pseudo *out)
         sum += out->kept[c];
         some += out->kept[c] > 0;
     }
-    return s->options->per_class ? s->options->per_class : (sum + some - 1) / CAIRN__MAX(some, 1);
+    if (s->options->per_class || !some)
+        return s->options->per_class;
+    return (sum + some - 1) / some;
 }
 
 static void balance(selection *s, const cairn_pseudo *out)
