@@ -44,7 +44,8 @@ typedef struct cairn_build {
 } cairn_build;
 
 /* Graph inputs named "x" (f32 [batch, features]) and "label" (i32 [batch]) are fed from the data;
- * any other input is an error unless the problem feeds it. Functions report through the graph's sticky error. */
+ * any other input is an error unless the problem feeds it. Functions report through the graph's
+ * sticky error. */
 typedef struct cairn_problem {
     const void *user;
 

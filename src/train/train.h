@@ -197,8 +197,8 @@ struct cairn_trainer {
 enum { CAIRN__PATH_SIZE = CAIRN_TEXT_SIZE + 64 };
 const char *cairn__run_path(const cairn_trainer *t, const char *name, char path[CAIRN__PATH_SIZE]);
 
-/* Makes a directory and what is missing above it; *made (0 before) becomes the length of the topmost
- * part that was made, for removing them again where they are empty, which cuts the text. */
+/* Makes a directory and what is missing above it; *made (0 before) becomes the length of the
+ * topmost part that was made, for removing them again where they are empty, which cuts the text. */
 bool cairn__directories_make(const char *directory, size_t *made, cairn_status *status);
 void cairn__directories_remove(char *directory, size_t made);
 

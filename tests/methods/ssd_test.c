@@ -96,6 +96,24 @@ TEST(a_student_that_equals_its_teacher_has_no_gradient)
     }
 }
 
+TEST(a_teacher_that_is_certain_is_a_label)
+{
+    static const float one_hot[] = {0, 1, 0};
+    static const int32_t label[] = {1};
+    float value[2] = {NAN, NAN}, gradient[2][3];
+    for (int hard = 0; hard < 2; hard++) {
+        cairn_graph *g = cairn_graph_new();
+        cairn_tensor q = cairn_constant(g, CAIRN_F32, CAIRN_SHAPE(1, 3), one_hot);
+        cairn_tensor y = cairn_constant(g, CAIRN_I32, CAIRN_SHAPE(1), label);
+        cairn_tensor s = cairn_constant(g, CAIRN_F32, CAIRN_SHAPE(1, 3), student_logits);
+        run_graph(g, hard ? cairn_cross_entropy(s, y) : cairn_distillation_loss_of(s, q, 1), s,
+                  &value[hard], 1, gradient[hard], 3);
+    }
+    CHECK_NEAR((double)value[0], (double)value[1], 1e-6);
+    for (int i = 0; i < 3; i++)
+        CHECK_NEAR((double)gradient[0][i], (double)gradient[1][i], 1e-6);
+}
+
 TEST(a_bad_temperature_is_an_error_of_the_graph)
 {
     cairn_graph *g = cairn_graph_new();
