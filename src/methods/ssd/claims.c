@@ -257,10 +257,11 @@ static void add_markdown(cairn__text *out, const experiment *x)
         char text[96];
         cairn__estimate e = estimate(x, arm, CAIRN__SSD_ACCURACY);
         setting(arm, x->chosen[arm], text);
-        cairn__text_add(out, "| %s | %s | %.2f | +- %.2f | %.2f | %.1f | %.1f |\n", names[arm],
-                        text, e.mean, e.upper - e.mean, estimate(x, arm, CAIRN__SSD_FIRST).mean,
-                        estimate(x, arm, CAIRN__SSD_RIGHT).mean,
-                        estimate(x, arm, CAIRN__SSD_CORRUPTED).mean);
+        cairn__text_add(out, "| %s | %s | %.2f | +- %.2f | %.2f | ", names[arm], text, e.mean,
+                        e.upper - e.mean, estimate(x, arm, CAIRN__SSD_FIRST).mean);
+        if (arm > SUP_L)
+            cairn__text_add(out, "%.1f", estimate(x, arm, CAIRN__SSD_RIGHT).mean);
+        cairn__text_add(out, " | %.1f |\n", estimate(x, arm, CAIRN__SSD_CORRUPTED).mean);
     }
 }
 
