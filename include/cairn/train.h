@@ -44,7 +44,8 @@ typedef struct cairn_build {
 } cairn_build;
 
 /* Graph inputs named "x" (f32 [batch, features]) and "label" (i32 [batch]) are fed from the data;
- * any other input is an error. Functions report through the graph's sticky error. */
+ * any other input is an error unless the problem feeds it. Functions report through the graph's
+ * sticky error. */
 typedef struct cairn_problem {
     const void *user;
 
@@ -62,6 +63,14 @@ typedef struct cairn_problem {
     /* Updates of the set "refresh" run as a program of their own before step 1 and every
      * `refresh_interval`-th step (second-order methods); 0: none. */
     int64_t refresh_interval;
+
+    /* Inputs of `build` beside x and label, NULL-terminated, and the function that fills them
+     * before each step; it may feed x again (augmentation). What it feeds may depend on the
+     * batch's epoch, index and items only, so that a resume goes on with the same bits. Both NULL:
+     * there are none. */
+    const char *const *inputs;
+    bool (*feed)(const void *user, const cairn_batch *batch, cairn_program *program,
+                 cairn_status *status);
 
     /* Adds sections to the last report (a cairn_report *) from the trained model: pictures, tables.
      * May be NULL. */
@@ -186,6 +195,68 @@ CAIRN_API cairn_history cairn_trainer_history(const cairn_trainer *t, const char
 /* The graph that is trained: for its variables. Borrowed. */
 CAIRN_API cairn_graph *cairn_trainer_graph(cairn_trainer *t);
 CAIRN_API const cairn_dataset *cairn_trainer_data(const cairn_trainer *t);
+
+/* ---- stages
+ * --------------------------------------------------------------------------------------------
+ *
+ * A run of several trainings, one after the other, each made from the models of those before it. A
+ * run directory with one inside for each stage:
+ *
+ *     config.toml          every option
+ *     run.json             state, and the stage that it is at
+ *     log.jsonl            what was begun and ended; its lock says that a process works here
+ *     1-NAME/, 2-NAME/ ..  the stages, each the run directory of a trainer
+ *     model.safetensors    the model of the last stage, written at the end
+ *     report.html          written at the end
+ *
+ * A stage counts as done when its own run.json says so. What lies between two stages (labelling,
+ * say) is done again by a resume, and must give the same: so a run that is killed at any moment
+ * goes on to the same bits. */
+
+typedef struct cairn_stage {
+    char name[32];
+    cairn_problem problem;
+    const cairn_dataset *data; /* borrowed until the next stage is prepared */
+    cairn_train_options options;
+} cairn_stage;
+
+typedef struct cairn_stages {
+    void *user;
+    int count; /* 1 to CAIRN_MOST_STAGES */
+
+    /* The name of a stage, for its directory; known before anything was trained. */
+    void (*name)(void *user, int index, char name[32]);
+
+    /* Fills in what stage `index` trains. models: paths of the models of the stages before it.
+     * directory: of the whole run, or NULL while it is not made yet (of the first stage only). */
+    bool (*prepare)(void *user, int index, const char *const *models, const char *directory,
+                    cairn_stage *stage, cairn_status *status);
+
+    /* Adds sections to the report (a cairn_report *) at the end. May be NULL. */
+    bool (*report)(void *user, const char *const *models, struct cairn_report *report,
+                   cairn_status *status);
+} cairn_stages;
+
+enum { CAIRN_MOST_STAGES = 16 };
+
+typedef struct cairn_staged cairn_staged;
+
+/* As cairn_trainer_new(), for stages (copied; user is borrowed), and with its errors. Nothing is
+ * left half made. The caller owns the result. */
+CAIRN_API cairn_staged *cairn_staged_new(const cairn_stages *stages, const char *directory,
+                                         bool resume, const cairn_config_section *sections,
+                                         const char *title, cairn_status *status);
+CAIRN_API void cairn_staged_free(cairn_staged *s);
+
+/* As cairn_trainer_advance() and cairn_trainer_interrupt(). A call ends with a stage at the
+ * latest. */
+CAIRN_API bool cairn_staged_advance(cairn_staged *s, double seconds, cairn_status *status);
+CAIRN_API bool cairn_staged_interrupt(cairn_staged *s, cairn_status *status);
+
+/* The stage that it is at, from 0, and its trainer: borrowed until the next call; NULL before a
+ * stage was begun by this process, and behind the last. */
+CAIRN_API int cairn_staged_index(const cairn_staged *s);
+CAIRN_API cairn_trainer *cairn_staged_trainer(cairn_staged *s);
 
 /* ---- predictions
  * -------------------------------------------------------------------------------------- */

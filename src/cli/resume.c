@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cli/arms.h"
+#include "cli/stages.h"
 
 static arm arms[MOST_ARMS];
 
@@ -63,12 +64,32 @@ static bool open_arms(int n, cairn_dataset **data, cairn_status *status)
     return true;
 }
 
+/* True when the one run there trains in stages; its options are in the first session then. */
+static bool in_stages(int n, cairn_status *status)
+{
+    return n == 1 && !*arms[0].name &&
+           session_read(&arms[0].session, arms[0].directory, status) &&
+           arms[0].session.method->open_stages;
+}
+
+static bool resume_stages(const cli_call *call, cairn_status *status)
+{
+    session *s = &arms[0].session;
+    cairn_dataset *data = session_data(s, status);
+    cairn_threads_set((int)s->train.threads);
+    bool good = data && stages_train(call, s, data, arms[0].directory, true, status);
+    cairn_dataset_free(data);
+    return good;
+}
+
 static bool run(cli_call *call, cairn_status *status)
 {
     char path[CAIRN_TEXT_SIZE + 32];
     cairn_dataset *data = NULL;
     int n = find_arms(call->word[0], status);
     cli_catch_interrupts();
+    if (in_stages(n, status))
+        return resume_stages(call, status);
     bool good = n > 0 && open_arms(n, &data, status) && arms_train(call, arms, n, status);
     snprintf(path, sizeof path, "%s/report.html", call->word[0]);
     if (good && n > 1)

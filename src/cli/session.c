@@ -80,12 +80,10 @@ cairn_dataset *session_data(session *s, cairn_status *status)
     return data;
 }
 
-cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, const char *directory,
-                               const char *title, bool resume, cairn_config_section *sections,
-                               cairn_status *status)
+/* All but [train], which a trainer writes itself. Returns how many. */
+static int add_sections(const session *s, cairn_config_section *sections)
 {
     static run_section head;
-    cairn_problem problem;
     int n = 0;
     snprintf(head.method, sizeof head.method, "%s", s->method->name);
     sections[n++] = (cairn_config_section){"run", run_table, &head};
@@ -94,6 +92,22 @@ cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, cons
     sections[n++] = (cairn_config_section){"data", cairn__data_table, &s->data};
     sections[n++] = (cairn_config_section){"noise", cairn__noise_table, &s->noise};
     sections[n] = (cairn_config_section){NULL, NULL, NULL};
+    return n;
+}
+
+void session_config_sections(const session *s, cairn_config_section *sections)
+{
+    int n = add_sections(s, sections);
+    sections[n++] = (cairn_config_section){"train", cairn_train_table, &s->train};
+    sections[n] = (cairn_config_section){NULL, NULL, NULL};
+}
+
+cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, const char *directory,
+                               const char *title, bool resume, cairn_config_section *sections,
+                               cairn_status *status)
+{
+    cairn_problem problem;
+    add_sections(s, sections);
     s->method->problem(s->options.bytes, &problem);
     cairn_train_setup setup = {.problem = &problem,
                                .data = data,

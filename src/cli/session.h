@@ -39,6 +39,10 @@ cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, cons
                                const char *title, bool resume, cairn_config_section *sections,
                                cairn_status *status);
 
+/* Everything that config.toml holds of a session, [train] too. `sections` must have room for
+ * CLI_SECTIONS; they point into the session. */
+void session_config_sections(const session *s, cairn_config_section *sections);
+
 /* Reads a file of options into the session: a run's config.toml, or what --save-config wrote. */
 bool session_read_config(session *s, const char *path, cairn_status *status);
 

@@ -4,6 +4,7 @@
 
 #include "cairn/optim.h"
 #include "cli/arms.h"
+#include "cli/stages.h"
 #include "train/config.h"
 
 typedef struct run_options {
@@ -84,6 +85,9 @@ static int read_arms(cairn_status *status)
     int n = 0;
     if (!*run_values.arms)
         return 1;
+    if (arms[0].session.method->open_stages)
+        return cairn__fail(status, CAIRN_ERR_VALUE, "arms: %s trains in stages, one run at a time",
+                           arms[0].session.method->name);
     memcpy(text, run_values.arms, sizeof text);
     while ((one = strsep(&rest, ";"))) {
         if (!*one)
@@ -238,7 +242,9 @@ static bool run(cli_call *call, cairn_status *status)
         good = print_plan(call, &arms[0].session, data, status);
     } else if (good) {
         cli_catch_interrupts();
-        good = train(call, n, data, out, status);
+        good = arms[0].session.method->open_stages
+                   ? stages_train(call, &arms[0].session, data, out, false, status)
+                   : train(call, n, data, out, status);
     }
     for (int i = 0; i < n; i++)
         cairn_trainer_free(arms[i].trainer);

@@ -126,6 +126,10 @@ bool cairn__pipeline_run(const cairn_pipeline *pipeline, const void *bytes, size
                          const char *name, int64_t seed, int64_t epoch, int64_t item,
                          cairn__work *work, cairn_status *status);
 
+/* The same for a picture that is in work->image already. */
+bool cairn__pipeline_change(const cairn_pipeline *pipeline, const char *name, int64_t seed,
+                            int64_t epoch, int64_t item, cairn__work *work, cairn_status *status);
+
 /* The same for a sound: everything before BATCH. The result is work->sound. */
 bool cairn__pipeline_run_sound(const cairn_pipeline *pipeline, const void *bytes, size_t size,
                                const char *name, int64_t seed, int64_t epoch, int64_t item,

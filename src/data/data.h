@@ -36,6 +36,11 @@ int64_t cairn__item_elements(const cairn_field *field);
 bool cairn__draw_split(cairn_dataset *dataset, const cairn_data_options *options,
                        cairn_status *status);
 
+/* A copy with these training items (NULL: all) in this order, and the whole test split; without the
+ * true labels of one whose labels were made wrong. items must be in range. The caller owns it. */
+cairn_dataset *cairn__dataset_subset(const cairn_dataset *from, const int64_t *items, int64_t n,
+                                     cairn_status *status);
+
 /* Makes the training labels wrong and keeps the true ones. */
 bool cairn__dataset_add_noise(cairn_dataset *dataset, const cairn_noise_options *options,
                               cairn_status *status);

@@ -220,53 +220,12 @@ bool cairn__dataset_add_noise(cairn_dataset *d, const cairn_noise_options *o, ca
     return true;
 }
 
-static bool copy_fields(const cairn_dataset *from, cairn_dataset *to, cairn_status *status)
-{
-    to->kind = from->kind;
-    to->count = from->count;
-    to->classes = from->classes;
-    for (int split = 0; split < CAIRN__SPLITS; split++)
-        for (int i = 0; i < from->count; i++) {
-            cairn_field *f = &to->fields[split][i];
-            *f = from->fields[split][i];
-            size_t bytes = cairn_field_bytes(f);
-            void *copy = cairn__alloc(CAIRN__MAX(bytes, (size_t)1), 1, status);
-            f->data = copy;
-            if (!copy)
-                return false;
-            if (bytes)
-                memcpy(copy, from->fields[split][i].data, bytes);
-        }
-    return true;
-}
-
-/* Texts of columns and classes of `from`, in the arena of `to`; NULL where there are none. */
-static const char *const *copy_texts(cairn_dataset *to, const char *const *texts, int64_t n,
-                                     cairn_status *status)
-{
-    const char **copy =
-        texts ? cairn__arena_alloc(&to->arena, (size_t)n, sizeof *copy, status) : NULL;
-    for (int64_t i = 0; copy && i < n; i++)
-        copy[i] = cairn__arena_text(&to->arena, status, "%s", texts[i]);
-    return copy;
-}
-
 cairn_dataset *cairn_dataset_with_noise(const cairn_dataset *from, const cairn_noise_options *o,
                                         cairn_status *status)
 {
     cairn_status own = CAIRN_STATUS_INIT;
-    if (!cairn_ok(status))
-        return NULL;
-    cairn_dataset *d = cairn__alloc(1, sizeof *d, status);
-    if (!d)
-        return NULL;
-    d->path = cairn__arena_text(&d->arena, &own, "%s", from->path);
-    bool good = d->path && copy_fields(from, d, &own);
-    if (good && from->columns)
-        d->columns = copy_texts(d, from->columns, cairn__item_elements(&from->fields[0][0]), &own);
-    if (good)
-        d->names = copy_texts(d, from->names, from->classes, &own);
-    if (good && cairn_ok(&own) && cairn__dataset_add_noise(d, o, &own))
+    cairn_dataset *d = cairn__dataset_subset(from, NULL, 0, status);
+    if (!d || cairn__dataset_add_noise(d, o, &own))
         return d;
     cairn_dataset_free(d);
     cairn__fail(status, own.code, "%s", own.message);

@@ -389,6 +389,12 @@ bool cairn__pipeline_run(const cairn_pipeline *p, const void *bytes, size_t size
            run_steps(p, name, seed, epoch, item, work, status);
 }
 
+bool cairn__pipeline_change(const cairn_pipeline *p, const char *name, int64_t seed, int64_t epoch,
+                            int64_t item, cairn__work *work, cairn_status *status)
+{
+    return run_steps(p, name, seed, epoch, item, work, status);
+}
+
 bool cairn__pipeline_run_sound(const cairn_pipeline *p, const void *bytes, size_t size,
                                const char *name, int64_t seed, int64_t epoch, int64_t item,
                                cairn__work *work, cairn_status *status)

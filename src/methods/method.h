@@ -41,6 +41,13 @@ typedef struct cairn__method {
     /* Fills the functions of the problem for options, which are borrowed. */
     void (*problem)(const void *options, cairn_problem *problem);
 
+    /* For a method of several trainings: its stages for options, data and training options, which
+     * are borrowed until close_stages(), also called after an error. NULL: one training. */
+    bool (*open_stages)(const void *options, const cairn_dataset *data,
+                        const cairn_train_options *train, cairn_stages *stages,
+                        cairn_status *status);
+    void (*close_stages)(cairn_stages *stages);
+
     /* Training items of an experiment, and of a quick one, where --limit does not say; 0: 4000 and
      * 1000. */
     int64_t items, quick_items;

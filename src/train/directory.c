@@ -57,17 +57,16 @@ bool cairn__directory_check(const cairn_trainer *t, cairn_status *status)
     return true;
 }
 
-/* Makes the directory and what is missing above it; notes the first part that was made. */
-static bool make_directories(cairn_trainer *t, cairn_status *status)
+bool cairn__directories_make(const char *directory, size_t *made, cairn_status *status)
 {
     char path[CAIRN_TEXT_SIZE];
-    size_t length = strlen(t->directory);
+    size_t length = strlen(directory);
     for (size_t n = 1; n <= length; n++) {
-        if (t->directory[n] != '/' && t->directory[n] != 0)
+        if (directory[n] != '/' && directory[n] != 0)
             continue;
-        snprintf(path, sizeof path, "%.*s", (int)n, t->directory);
+        snprintf(path, sizeof path, "%.*s", (int)n, directory);
         if (mkdir(path, 0777) == 0)
-            t->made = t->made ? t->made : n;
+            *made = *made ? *made : n;
         else if (errno != EEXIST)
             return cairn__fail_errno(status, path, "make the directory");
     }
@@ -79,7 +78,7 @@ bool cairn__directory_lock(cairn_trainer *t, cairn_status *status)
     char path[CAIRN__PATH_SIZE];
     if (!cairn_ok(status) || !t->directory[0])
         return cairn_ok(status);
-    if (!t->resumed && !make_directories(t, status))
+    if (!t->resumed && !cairn__directories_make(t->directory, &t->made, status))
         return false;
     if (!cairn__log_open(&t->log, cairn__run_path(t, "log.jsonl", path), status))
         return false;
@@ -141,13 +140,13 @@ bool cairn__directory_begin(cairn_trainer *t, cairn_status *status)
 /* ---- undoing
  * -------------------------------------------------------------------------------------- */
 
-static void remove_made_directories(cairn_trainer *t)
+void cairn__directories_remove(char *directory, size_t made)
 {
-    for (size_t n = strlen(t->directory); t->made && n >= t->made; n--) {
-        if (t->directory[n] != '/' && t->directory[n] != 0)
+    for (size_t n = strlen(directory); made && n >= made; n--) {
+        if (directory[n] != '/' && directory[n] != 0)
             continue;
-        t->directory[n] = 0;
-        rmdir(t->directory);
+        directory[n] = 0;
+        rmdir(directory);
     }
 }
 
@@ -161,7 +160,7 @@ void cairn__directory_undo(cairn_trainer *t)
         unlink(cairn__run_path(t, files[i], path));
     if (t->owned)
         rmdir(cairn__run_path(t, "checkpoint", path));
-    remove_made_directories(t);
+    cairn__directories_remove(t->directory, t->made);
 }
 
 /* ---- lines and events

@@ -19,21 +19,35 @@ static bool over(const cairn_trainer *t)
 /* ---- one step
  * ------------------------------------------------------------------------------------- */
 
-static void feed(const cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
-                 int64_t part, cairn_status *status)
+/* Part `part` of a batch, as a batch. */
+static cairn_batch part_of(const cairn_trainer *t, const cairn_batch *batch, int64_t part)
 {
-    const char *x = (const char *)batch->x + (size_t)part * t->x_bytes;
-    const char *label = (const char *)batch->label + (size_t)part * t->label_bytes;
-    cairn_program_feed(program, "x", x, t->x_bytes, status);
+    cairn_batch b = *batch;
+    b.size = b.shape[0] = t->build.batch;
+    b.x = (const void *)((const char *)batch->x + (size_t)part * t->x_bytes);
+    if (batch->label)
+        b.label = batch->label + part * b.size;
+    if (batch->items)
+        b.items = batch->items + part * b.size;
+    return b;
+}
+
+static void feed(const cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
+                 cairn_status *status)
+{
+    cairn_program_feed(program, "x", batch->x, t->x_bytes, status);
     if (t->labels)
-        cairn_program_feed(program, "label", label, t->label_bytes, status);
+        cairn_program_feed(program, "label", batch->label, t->label_bytes, status);
+    if (t->problem.feed && cairn_ok(status))
+        t->problem.feed(t->problem.user, batch, program, status);
 }
 
 /* One part of a batch: forward, backward and update, or the gradient added to those before. */
 static void run_part(cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
                      int64_t part, cairn_status *status)
 {
-    feed(t, program, batch, part, status);
+    const cairn_batch b = part_of(t, batch, part);
+    feed(t, program, &b, status);
     cairn_program_run(program, status);
     for (int i = 0; i < t->n_outputs; i++)
         t->means[i] += cairn_program_scalar(program, t->outputs[i], status) /
@@ -61,7 +75,8 @@ static void train(cairn_trainer *t, cairn_status *status)
     if (!batch)
         return;
     if (t->refresh && refreshes(t)) {
-        feed(t, t->refresh, batch, 0, status);
+        const cairn_batch first = part_of(t, batch, 0);
+        feed(t, t->refresh, &first, status);
         cairn_program_run(t->refresh, status);
     }
     memset(t->means, 0, sizeof t->means);

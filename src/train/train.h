@@ -7,6 +7,7 @@
  *   evaluate.c    averages over a split
  *   history.c     figures over time, in memory
  *   log.c         the same on disk
+ *   stages.c      several trainings as one run
  *   checkpoint.c  variables and place in the data, written and read back (graph_file.c: variables)
  *   config.cc     config.toml is read; config_text.c: written
  *   runs.c        the runs below a directory; index.c: remembered in SQLite
@@ -196,6 +197,11 @@ struct cairn_trainer {
 /* The path of a file of the run, in `path`, which is also returned. */
 enum { CAIRN__PATH_SIZE = CAIRN_TEXT_SIZE + 64 };
 const char *cairn__run_path(const cairn_trainer *t, const char *name, char path[CAIRN__PATH_SIZE]);
+
+/* Makes a directory and what is missing above it; *made (0 before) becomes the length of the
+ * topmost part that was made, for removing them again where they are empty, which cuts the text. */
+bool cairn__directories_make(const char *directory, size_t *made, cairn_status *status);
+void cairn__directories_remove(char *directory, size_t made);
 
 /* Refuses a directory that holds a run (new), or holds none (resume). */
 bool cairn__directory_check(const cairn_trainer *t, cairn_status *status);

@@ -82,13 +82,21 @@ static bool resolve_spans(cairn_trainer *t, cairn_status *status)
 /* ---- graphs and programs
  * -------------------------------------------------------------------------- */
 
+static bool fed_by_problem(const cairn_trainer *t, const cairn_graph *g, const char *name)
+{
+    for (const char *const *i = t->problem.inputs; g == t->graph && i && *i; i++)
+        if (strcmp(*i, name) == 0)
+            return true;
+    return false;
+}
+
 /* The data must supply what the graph asks for. */
 static bool check_inputs(const cairn_trainer *t, const cairn_graph *g, cairn_status *status)
 {
     char shape[CAIRN_SHAPE_TEXT];
     for (int32_t i = 0; g->status.code == CAIRN_OK && i < g->n; i++) {
         const cairn_node *n = g->nodes[i];
-        if (n->op != &cairn__op_input)
+        if (n->op != &cairn__op_input || fed_by_problem(t, g, n->at.data))
             continue;
         bool x = strcmp(n->at.data, "x") == 0, label = strcmp(n->at.data, "label") == 0;
         if (!x && !label)
