@@ -6,7 +6,11 @@
 #include "cairn/compile.h"
 #include "cairn/loss.h"
 #include "cairn/nn.h"
+#include "cairn/video.h"
+#include "data/data.h"
 #include "graph/graph.h"
+#include "methods/spl/render.h"
+#include "methods/spl/trials.h"
 #include "test.h"
 
 /* ---- label spaces ---------------------------------------------------------------------------- */
@@ -406,4 +410,167 @@ TEST(the_head_stays_fresh_and_the_rest_is_taken_over)
     cairn_graph_free(from);
     cairn_graph_free(to);
     cairn_graph_free(other);
+}
+
+/* ---- experiments ----------------------------------------------------------------------------- */
+
+TEST(rendered_videos_are_read_back_and_make_the_clips_of_an_experiment)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn__scenes s = {.videos = 2,
+                       .size = 24,
+                       .segments = 3,
+                       .frames = 5,
+                       .share = 0.4,
+                       .contextual = true,
+                       .seed = 3};
+    cairn__decode_options how = {.size = 24, .frames = 4, .stride = 1, .clips = 3, .seed = 7};
+    cairn_data_options options = cairn_data_defaults();
+    options.test_fraction = 0;
+    if (!cairn__scenes_write(&s, test_path("scenes"), &status)) {
+        CHECK_INT(status.code, CAIRN_ERR_MISSING); /* built or run without FFmpeg */
+        return;
+    }
+    cairn_items *items = cairn_items_open(test_path("scenes"), &options, &status);
+    cairn_dataset *a = cairn__dataset_decode(items, &how, &status);
+    CHECK_OK(status);
+    CHECK_INT(cairn_dataset_count(a, CAIRN_SPLIT_TRAIN), CAIRN__SHAPES * 2 * 3);
+    const cairn_field *x = cairn_dataset_field_at(a, CAIRN_SPLIT_TRAIN, 0);
+    const int32_t *label = cairn_dataset_field(a, CAIRN_SPLIT_TRAIN, "label")->data;
+    for (int i = 0; i < CAIRN__SHAPES * 6; i++)
+        CHECK_INT(label[i], i / 6);
+    CHECK_TEXT(cairn_dataset_class_name(a, 2), "disk");
+    /* FFV1 is lossless: written again the frames are the same, and clips are cut from them. */
+    unsigned char clip[4 * 24 * 24 * 3];
+    cairn_clip_options o = cairn_clip_defaults();
+    o.frames = 4;
+    o.width = o.height = 24;
+    o.seed = 7;
+    CHECK(cairn_items_clip(items, CAIRN_SPLIT_TRAIN, 5, &o, 2, clip, NULL, &status));
+    CHECK(memcmp((const char *)x->data + (5 * 3 + 2) * sizeof clip, clip, sizeof clip) == 0);
+    cairn_items_free(items);
+    cairn_dataset_free(a);
+    cairn__scenes_remove(&s, test_path("scenes"));
+    CHECK(!cairn_items_open(test_path("scenes"), &options, &status));
+}
+
+/* 10 classes of 60 pictures whose class is the place of a bright square. */
+static cairn_dataset *squares(void)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn__made_split splits[2];
+    for (int s = 0; s < 2; s++) {
+        enum { N_ITEMS = 600 };
+        uint8_t *x = cairn__alloc(N_ITEMS, 144, &status);
+        splits[s] = (cairn__made_split){.features = {.name = "image",
+                                                     .type = CAIRN_DATA_U8,
+                                                     .rank = 3,
+                                                     .shape = {N_ITEMS, 12, 12},
+                                                     .data = x},
+                                        .labels = cairn__alloc(N_ITEMS, sizeof(int32_t), &status)};
+        for (int i = 0; i < N_ITEMS; i++) {
+            int c = splits[s].labels[i] = i % 10;
+            for (int k = 0; k < 9; k++)
+                x[i * 144 + (c / 4 * 4 + k / 3) * 12 + c % 4 * 3 + k % 3] =
+                    (uint8_t)(150 + (i * 7 + k) % 100);
+        }
+    }
+    cairn_dataset *d = cairn__dataset_make("squares", "test", splits, 10, NULL, &status);
+    CHECK_OK(status);
+    return d;
+}
+
+TEST(an_experiment_is_the_same_every_time_and_true_labels_help)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_dataset *data = squares();
+    cairn__spl_bench bench = {.kind = CAIRN__SPL_CLIPS,
+                              .share = 0.4,
+                              .contextual = true,
+                              .clean = 6,
+                              .videos = 60,
+                              .clips = 4,
+                              .pretrain_steps = 60,
+                              .fine_steps = 30,
+                              .batch = 20};
+    cairn__spl_trial t = {.bench = &bench,
+                          .data = data,
+                          .directory = test_directory(),
+                          .seed = 1,
+                          .arms = (1U << CAIRN__SPL_ARMS) - 1};
+    double a[CAIRN__SPL_FIGURES], b[CAIRN__SPL_FIGURES];
+    CHECK(cairn__spl_measure(&t, a, &status));
+    CHECK(cairn__spl_measure(&t, b, &status));
+    CHECK_OK(status);
+    CHECK(memcmp(a, b, sizeof a) == 0);
+    for (int arm = 0; arm < CAIRN__SPL_ARMS; arm++)
+        CHECK(a[arm] > 0.2 && a[arm] <= 1);
+    CHECK(a[CAIRN__SPL_TRUTH] > a[CAIRN__SPL_NONE]);
+    /* 0.4 of the clips show the query; of the others none does. */
+    CHECK_NEAR(a[CAIRN__SPL_RIGHT], 0.4, 0.1);
+    CHECK(a[CAIRN__SPL_SIZE] >= 10 && a[CAIRN__SPL_SIZE] <= 100);
+    bench.kind = CAIRN__SPL_FLIPS;
+    CHECK(cairn__spl_measure(&t, a, &status));
+    CHECK_NEAR(a[CAIRN__SPL_RIGHT], 0.76, 0.1); /* four of ten classes have no partner */
+    bench.clean = 50;
+    CHECK(!cairn__spl_measure(&t, a, &status));
+    CHECK_CONTAINS(status.message, "60 items of class 0, expected at least 70");
+    cairn_dataset_free(data);
+}
+
+TEST(an_experiment_with_videos_runs)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn__spl_bench bench = {.kind = CAIRN__SPL_VIDEOS,
+                              .share = 0.4,
+                              .contextual = true,
+                              .clean = 13,
+                              .videos = 12,
+                              .clips = 2,
+                              .pretrain_steps = 4,
+                              .fine_steps = 4,
+                              .batch = 8};
+    cairn__spl_trial t = {.bench = &bench,
+                          .directory = test_directory(),
+                          .seed = 1,
+                          .arms = 1U << CAIRN__SPL_PAIRS | 1U << CAIRN__SPL_HALVES};
+    double a[CAIRN__SPL_FIGURES];
+    if (!cairn__spl_measure(&t, a, &status)) {
+        CHECK_INT(status.code, CAIRN_ERR_MISSING);
+        return;
+    }
+    CHECK(a[CAIRN__SPL_PAIRS] >= 0 && a[CAIRN__SPL_PAIRS] <= 1);
+    CHECK(isnan(a[CAIRN__SPL_NONE]) && isnan(a[CAIRN__SPL_ON_WEAK]));
+}
+
+/* The loss of a head that has learnt nothing is near the logarithm of its classes. */
+TEST(pre_training_starts_at_chance)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_dataset *data = squares();
+    cairn__spl_run run = cairn__spl_run_defaults();
+    cairn_problem problem;
+    cairn_train_options o = cairn_train_defaults();
+    double first[2];
+    for (int network = CAIRN__SPL_MLP; network <= CAIRN__SPL_CONV; network++) {
+        run.model.network = network;
+        run.model.learning_rate = 1e-6;
+        snprintf(run.model.layers, CAIRN_TEXT_SIZE, "8");
+        o.batch = 100;
+        o.length = (cairn_span){1, CAIRN_STEPS};
+        o.evaluate.amount = 0;
+        cairn__spl_scratch_problem(&run, &problem);
+        problem.report = NULL;
+        problem.build_evaluation = NULL;
+        cairn_train_setup setup = {.problem = &problem, .data = data, .options = &o};
+        cairn_trainer *t = cairn_trainer_new(&setup, &status);
+        while (t && cairn_trainer_advance(t, 0, &status)) {
+        }
+        CHECK_OK(status);
+        first[network - 1] = t ? cairn_trainer_progress(t).loss : NAN;
+        CHECK_NEAR(first[network - 1], log(10), 0.4);
+        cairn_trainer_free(t);
+    }
+    CHECK(first[0] != first[1]);
+    cairn_dataset_free(data);
 }
