@@ -480,6 +480,31 @@ static cairn_dataset *squares(void)
     return d;
 }
 
+TEST(picking_items_without_memory_leaves_nothing_behind)
+{
+    static const int64_t rows[3] = {5, 5, 599};
+    static const int32_t labels[3] = {1, 0, 1};
+    static const char *const names[2] = {"a", "b"};
+    cairn_dataset *data = squares();
+    for (int k = 0; k < 16; k++) {
+        cairn_status status = CAIRN_STATUS_INIT;
+        cairn__alloc_fail_after(k);
+        cairn_dataset *d = cairn__dataset_pick(data, rows, 3, labels, 2, names, &status);
+        cairn__alloc_fail_after(0);
+        CHECK(d ? cairn_ok(&status) : status.code == CAIRN_ERR_MEMORY);
+        if (k == 0) {
+            const cairn_field *x = cairn_dataset_field_at(d, CAIRN_SPLIT_TRAIN, 0);
+            const cairn_field *from = cairn_dataset_field_at(data, CAIRN_SPLIT_TRAIN, 0);
+            CHECK(memcmp((const char *)x->data + 288, (const char *)from->data + 599 * 144, 144) ==
+                  0);
+            CHECK_INT(cairn_dataset_count(d, CAIRN_SPLIT_TEST), 0);
+            CHECK_TEXT(cairn_dataset_class_name(d, 1), "b");
+        }
+        cairn_dataset_free(d);
+    }
+    cairn_dataset_free(data);
+}
+
 TEST(an_experiment_is_the_same_every_time_and_true_labels_help)
 {
     cairn_status status = CAIRN_STATUS_INIT;

@@ -236,6 +236,32 @@ static cairn_dataset *read_scenes(const cairn__scenes *s, const char *directory,
     return d;
 }
 
+/* Items come class by class; those measured and those held out must be of all classes. */
+static bool mix_test(cairn_dataset *d, int64_t seed, cairn_status *status)
+{
+    const cairn_field *x = cairn_dataset_field_at(d, CAIRN_SPLIT_TEST, 0);
+    const cairn_field *label = cairn_dataset_field(d, CAIRN_SPLIT_TEST, "label");
+    int64_t n = x->shape[0], item = cairn__item_elements(x);
+    int64_t *order = cairn__alloc((size_t)n, sizeof *order, status);
+    uint8_t *pixels = cairn__alloc((size_t)n, (size_t)item, status);
+    int32_t *labels = cairn__alloc((size_t)n, sizeof *labels, status);
+    bool good = order && pixels && labels;
+    if (good)
+        cairn_random_permutation((uint64_t)seed, cairn_random_stream("spl/mix"), n, order);
+    for (int64_t i = 0; good && i < n; i++) {
+        memcpy(pixels + i * item, (const uint8_t *)x->data + order[i] * item, (size_t)item);
+        labels[i] = ((const int32_t *)label->data)[order[i]];
+    }
+    if (good) {
+        memcpy((void *)x->data, pixels, (size_t)(n * item));
+        memcpy((void *)label->data, labels, (size_t)n * sizeof *labels);
+    }
+    cairn__free(order);
+    cairn__free(pixels);
+    cairn__free(labels);
+    return good;
+}
+
 /* Clean videos are trimmed: one segment of their class. */
 static bool make_videos(const cairn__spl_trial *t, material *m, cairn_status *status)
 {
@@ -259,7 +285,7 @@ static bool make_videos(const cairn__spl_trial *t, material *m, cairn_status *st
     m->clean = read_scenes(&clean, path, (double)TEST / (double)all, 1, status);
     snprintf(path, sizeof path, "%.900s/weak-videos", t->directory);
     m->weak = m->clean ? read_scenes(&weak, path, 0, b->clips, status) : NULL;
-    if (!m->weak)
+    if (!m->weak || !mix_test(m->clean, t->seed, status))
         return false;
     int64_t n = cairn_dataset_count(m->clean, CAIRN_SPLIT_TEST);
     m->test = n * 2 / 3;
