@@ -341,7 +341,7 @@ static void describe(cairn__text *out, const experiment *x, int c)
     if (isfinite(mean_of(x, c, CAIRN__SPL_ON_WEAK)))
         cairn__text_add(out,
                         " The teacher is right on %.1f %% of the weak items, their weak labels "
-                        "on %.1f %%;",
+                        "on %.1f %%.",
                         100 * mean_of(x, c, CAIRN__SPL_ON_WEAK),
                         100 * mean_of(x, c, CAIRN__SPL_RIGHT));
     cairn__text_add(out, " Both agree on %.1f %%. SPL has %.0f classes.\n\n",
