@@ -23,6 +23,7 @@
 #include "cairn/locoprop.h" /* a method: local losses for each layer */
 #include "cairn/cicw.h"     /* a method: weights for labels that may be wrong */
 #include "cairn/ssd.h"      /* a method: teachers, students and data without labels */
+#include "cairn/spl.h"      /* a method: sub-pseudo labels for weakly labelled data */
 #include "cairn/difference.h" /* how much predictions of models differ */
 
 #endif

@@ -43,7 +43,21 @@ static int find_arms(const char *directory, cairn_status *status)
     return n;
 }
 
-static bool open_arms(int n, cairn_dataset **data, cairn_status *status)
+/* A run that made no step yet goes on in what is trained before it. */
+static bool resume_preparation(const cli_call *call, const arm *a, const cairn_dataset *data,
+                               cairn_status *status)
+{
+    cairn__preparation_setup setup;
+    bool enough = false;
+    if (cairn_trainer_progress(a->trainer).step > 0)
+        return true;
+    void *before =
+        session_preparation_open(&a->session, data, a->directory, call, true, &setup, status);
+    return session_preparation_run(&a->session, before, a->trainer, call, a->directory, &enough,
+                                   status);
+}
+
+static bool open_arms(const cli_call *call, int n, cairn_dataset **data, cairn_status *status)
 {
     for (int i = 0; i < n; i++) {
         arm *a = &arms[i];
@@ -56,9 +70,9 @@ static bool open_arms(int n, cairn_dataset **data, cairn_status *status)
             return false;
         snprintf(title, sizeof title, "%s%s%.63s", a->session.method->name, *a->name ? ": " : "",
                  a->name);
-        a->trainer = session_trainer(&a->session, *data, a->directory, title, true, a->sections,
-                                     status);
-        if (!a->trainer)
+        a->trainer =
+            session_trainer(&a->session, *data, a->directory, title, true, a->sections, status);
+        if (!a->trainer || !resume_preparation(call, a, *data, status))
             return false;
     }
     return true;
@@ -90,7 +104,7 @@ static bool run(cli_call *call, cairn_status *status)
     cli_catch_interrupts();
     if (in_stages(n, status))
         return resume_stages(call, status);
-    bool good = n > 0 && open_arms(n, &data, status) && arms_train(call, arms, n, status);
+    bool good = n > 0 && open_arms(call, n, &data, status) && arms_train(call, arms, n, status);
     snprintf(path, sizeof path, "%s/report.html", call->word[0]);
     if (good && n > 1)
         good = arms_report(arms, n, "Comparison", path, status);

@@ -68,7 +68,8 @@ cairn_dataset *session_data(session *s, cairn_status *status)
                     "where it is installed)");
         return NULL;
     }
-    cairn_dataset *data = cairn_dataset_open(s->data.data, &s->data, status);
+    cairn_dataset *data = s->method->open ? s->method->open(s->options.bytes, &s->data, status)
+                                          : cairn_dataset_open(s->data.data, &s->data, status);
     if (data && !cairn__dataset_add_noise(data, &s->noise, status)) {
         cairn_dataset_free(data);
         return NULL;
@@ -117,6 +118,53 @@ cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, cons
                                .sections = sections,
                                .title = title};
     return cairn_trainer_new(&setup, status);
+}
+
+/* ---- what is trained before a run ------------------------------------------------------------ */
+
+static void show_stage(void *user, double done, const char *what)
+{
+    cli_progress(user, "%3.0f %%  %.100s", 100 * done, what);
+}
+
+void *session_preparation_open(const session *s, const cairn_dataset *data, const char *directory,
+                               const cli_call *call, bool whole, cairn__preparation_setup *setup,
+                               cairn_status *status)
+{
+    if (!s->method->preparation || !cairn_ok(status))
+        return NULL;
+    *setup = (cairn__preparation_setup){.options = s->options.bytes,
+                                        .data = data,
+                                        .data_options = &s->data,
+                                        .train = &s->train,
+                                        .directory = directory,
+                                        .progress = show_stage,
+                                        .user = (void *)call,
+                                        .stop = &cli_interrupted,
+                                        .whole = whole};
+    return s->method->preparation->open(setup, status);
+}
+
+bool session_preparation_run(const session *s, void *stages, cairn_trainer *trainer,
+                             const cli_call *call, const char *directory, bool *enough,
+                             cairn_status *status)
+{
+    char what[CAIRN_TEXT_SIZE] = "";
+    cairn_status kept = CAIRN_STATUS_INIT;
+    if (!stages)
+        return cairn_ok(status);
+    bool good = trainer && s->method->preparation->run(stages, trainer, enough, what, status);
+    cli_progress_end(call);
+    s->method->preparation->free(stages);
+    if (good && *enough && !call->json)
+        printf("%s\n", what);
+    /* So that the run can be resumed, it needs a checkpoint: that of step 0. */
+    if (trainer && (*enough || (status && status->code == CAIRN_ERR_INTERRUPTED)))
+        cairn_trainer_interrupt(trainer, &kept);
+    if (status && status->code == CAIRN_ERR_INTERRUPTED)
+        snprintf(status->message, sizeof status->message,
+                 "interrupted; 'cairn resume %.400s' goes on", directory);
+    return good && (cairn_ok(&kept) || cairn__fail(status, kept.code, "%s", kept.message));
 }
 
 bool session_read_config(session *s, const char *path, cairn_status *status)

@@ -43,6 +43,19 @@ cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, cons
  * CLI_SECTIONS; they point into the session. */
 void session_config_sections(const session *s, cairn_config_section *sections);
 
+/* What the method trains before the run's first step (method.h). Opened before the run's directory
+ * is made, so that a mistake leaves nothing; run once there is a trainer, unless it has made steps.
+ * whole: to the end, whatever the options say. `setup` is filled and must live as long as the
+ * result. NULL without an error: there is nothing. */
+void *session_preparation_open(const session *s, const cairn_dataset *data, const char *directory,
+                               const cli_call *call, bool whole,
+                               cairn__preparation_setup *setup, cairn_status *status);
+
+/* *enough: what was asked for is done, and the run itself is not wanted. Frees `before`. */
+bool session_preparation_run(const session *s, void *before, cairn_trainer *trainer,
+                             const cli_call *call, const char *directory, bool *enough,
+                             cairn_status *status);
+
 /* Reads a file of options into the session: a run's config.toml, or what --save-config wrote. */
 bool session_read_config(session *s, const char *path, cairn_status *status);
 

@@ -156,7 +156,8 @@ static bool print_plan(const cli_call *call, const session *s, const cairn_datas
 
 /* ---- training -------------------------------------------------------------------------------- */
 
-static bool open_arms(int n, const cairn_dataset *data, const char *out, cairn_status *status)
+static bool open_arms(const cli_call *call, int n, const cairn_dataset *data, const char *out,
+                      bool *enough, cairn_status *status)
 {
     char title[160];
     for (int i = 0; i < n; i++) {
@@ -175,9 +176,13 @@ static bool open_arms(int n, const cairn_dataset *data, const char *out, cairn_s
         memcpy(a->directory, directory, sizeof directory);
         snprintf(title, sizeof title, "%s%s%.63s", a->session.method->name, n > 1 ? ": " : "",
                  a->name);
-        a->trainer = session_trainer(&a->session, data, a->directory, title, false, a->sections,
-                                     status);
-        if (!a->trainer)
+        cairn__preparation_setup setup;
+        void *stages =
+            session_preparation_open(&a->session, data, a->directory, call, false, &setup, status);
+        a->trainer =
+            session_trainer(&a->session, data, a->directory, title, false, a->sections, status);
+        if (!session_preparation_run(&a->session, stages, a->trainer, call, a->directory, enough,
+                                status))
             return false;
     }
     return true;
@@ -187,7 +192,12 @@ static bool train(cli_call *call, int n, const cairn_dataset *data, const char *
                   cairn_status *status)
 {
     char path[CAIRN_TEXT_SIZE + 32], title[160];
-    if (!open_arms(n, data, out, status) || !arms_train(call, arms, n, status))
+    bool enough = false;
+    if (!open_arms(call, n, data, out, &enough, status))
+        return false;
+    if (enough)
+        return true;
+    if (!arms_train(call, arms, n, status))
         return false;
     snprintf(path, sizeof path, "%s/report.html", out);
     snprintf(title, sizeof title, "Comparison: %s", arms[0].session.method->name);
@@ -221,9 +231,8 @@ static bool run(cli_call *call, cairn_status *status)
 {
     char out[CAIRN_TEXT_SIZE];
     /* Flags win over the file: they are read again behind it. */
-    if (*run_values.config &&
-        (!session_read_config(&arms[0].session, run_values.config, status) ||
-         !cli_parse_again(call, status)))
+    if (*run_values.config && (!session_read_config(&arms[0].session, run_values.config, status) ||
+                               !cli_parse_again(call, status)))
         return false;
     if (*run_values.save_config)
         return save_config(&arms[0].session, status);

@@ -45,6 +45,38 @@ cairn_dataset *cairn__dataset_subset(const cairn_dataset *from, const int64_t *i
 bool cairn__dataset_add_noise(cairn_dataset *dataset, const cairn_noise_options *options,
                               cairn_status *status);
 
+/* One split of a data set that is made in memory: features [N, ..] and labels [N], both owned. */
+typedef struct cairn__made_split {
+    cairn_field features;
+    int32_t *labels;
+} cairn__made_split;
+
+/* A data set of these arrays, which are given to it (also with an error). path: for sentences;
+ * kind: static; names: of the classes, copied, or NULL. The caller owns it. */
+cairn_dataset *cairn__dataset_make(const char *path, const char *kind,
+                                   const cairn__made_split splits[CAIRN__SPLITS], int64_t classes,
+                                   const char *const *names, cairn_status *status);
+
+/* The n training items `rows` of a data set with new labels; there is no test split. */
+cairn_dataset *cairn__dataset_pick(const cairn_dataset *from, const int64_t *rows, int64_t n,
+                                   const int32_t *labels, int64_t classes,
+                                   const char *const *names, cairn_status *status);
+
+/* How a list of pictures or videos becomes a data set. */
+typedef struct cairn__decode_options {
+    int64_t size;           /* of each side */
+    int64_t frames, stride; /* of a clip */
+    int64_t clips;          /* of a video: their starts are drawn by `seed`; 1: its middle */
+    int64_t seed;
+} cairn__decode_options;
+
+/* Decodes all of a list: "image" u8 [N,3,size,size] of pictures, [N,frames,size,size,3] of clips,
+ * those of one video side by side; and "label". Errors: CAIRN_ERR_FORMAT for a class without items,
+ * CAIRN_ERR_TYPE for sounds, CAIRN_ERR_MEMORY beyond memory_limit_mib, those of reading. */
+struct cairn_items;
+cairn_dataset *cairn__dataset_decode(const struct cairn_items *items,
+                                     const cairn__decode_options *options, cairn_status *status);
+
 /* Writes n elements of `from` as f32; u8 is divided by 255, everything else converted. */
 typedef void cairn__converter(const void *from, int64_t n, float *to);
 

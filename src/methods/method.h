@@ -26,6 +26,32 @@ typedef struct cairn__method_section {
     size_t offset; /* of the part in the struct */
 } cairn__method_section;
 
+/* What is trained before the first step of a run, in run directories inside its own. */
+typedef struct cairn__preparation_setup {
+    const void *options;                    /* of the method */
+    const cairn_dataset *data;              /* of the run */
+    const cairn_data_options *data_options; /* that it was opened with */
+    const cairn_train_options *train;
+    const char *directory; /* of the run */
+    void (*progress)(void *user, double done, const char *what); /* done: 0 .. 1 */
+    void *user;
+    const volatile int *stop; /* set by Ctrl-C */
+    bool whole;               /* to the end, even where the options say to stop earlier */
+} cairn__preparation_setup;
+
+typedef struct cairn__preparation {
+    /* Reads and checks all that the stages need; writes nothing. NULL with an error. `setup` is
+     * borrowed until `free`. */
+    void *(*open)(const cairn__preparation_setup *setup, cairn_status *status);
+
+    /* Trains them, or goes on where they were interrupted, and puts what they give into the
+     * variables of the run, which has made no step. *enough: the user asked for no more than this;
+     * a sentence in `what` says what was made. */
+    bool (*run)(void *stages, cairn_trainer *trainer, bool *enough, char what[CAIRN_TEXT_SIZE],
+                cairn_status *status);
+    void (*free)(void *stages);
+} cairn__preparation;
+
 typedef struct cairn__method {
     const char *name, *purpose;
     const char *paper; /* authors, title, year, identifier */
@@ -34,6 +60,13 @@ typedef struct cairn__method {
 
     /* Defaults of the training options that differ from those of every run; may be NULL. */
     void (*train_defaults)(cairn_train_options *options);
+
+    /* Opens the data where they need not be what cairn_dataset_open() reads; NULL: that. */
+    cairn_dataset *(*open)(const void *options, const cairn_data_options *data,
+                           cairn_status *status);
+
+    /* NULL: a run starts from nothing. */
+    const cairn__preparation *preparation;
 
     /* Checks what no single row can; false with an error. May be NULL. */
     bool (*check)(const void *options, const cairn_dataset *data, cairn_status *status);
