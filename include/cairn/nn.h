@@ -519,6 +519,50 @@ CAIRN_API cairn_conformer_options cairn_conformer_defaults(int layers, int64_t w
  * Sources: Gulati et al. 2020, arXiv:2005.08100; Dai et al. 2019, section 3.3, arXiv:1901.02860. */
 CAIRN_API cairn_tensor cairn_conformer(cairn_tensor x, const cairn_conformer_options *options);
 
+/* ---- fake quantisation -------------------------------------------------------------------------
+ *
+ * What a network of whole numbers would compute, in floating point, so that training takes the
+ * rounding into account: for numbers q between `low` and `high`,
+ *
+ *     q = round(x / scale) + zero, cut to low .. high       y = (q - zero) scale
+ *
+ * The gradient passes rounding as if it were not there, and stops where x was cut. Halves round to
+ * even. Source: Jacob et al. 2018, arXiv:1712.05877. */
+
+/* x f32; scale (positive) and zero f32 that broadcast with x. A gradient reaches scale as well:
+ * q - zero - x / scale inside, q - zero outside. Errors (kept by the graph): CAIRN_ERR_VALUE for
+ * low >= high, CAIRN_ERR_SHAPE. */
+CAIRN_API cairn_tensor cairn_fake_quantize_of(cairn_tensor x, cairn_tensor scale, cairn_tensor zero,
+                                              double low, double high);
+
+typedef enum cairn_quantize_range {
+    CAIRN_RANGE_OBSERVED, /* moving averages of the least and the greatest, states "low" and "high":
+                           * of activations */
+    CAIRN_RANGE_NOW,      /* of x itself: of weights */
+    CAIRN_RANGE_LEARNED   /* a parameter "scale" (LSQ). Source: Esser et al. 2020,
+                           * arXiv:1902.08153 */
+} cairn_quantize_range;
+
+enum { CAIRN_QUANTIZE_ALL = -1 };
+
+typedef struct cairn_quantize_options {
+    int bits;       /* 2 to 16, default 8 */
+    bool symmetric; /* zero is 0 and q from 1 - 2^(bits-1) to 2^(bits-1) - 1; else from 0 to
+                     * 2^bits - 1 */
+    int axis;       /* one scale for each element of it; CAIRN_QUANTIZE_ALL, the default: one */
+    cairn_quantize_range range;
+    double momentum; /* share of the present range in the moving average, default 0.01; the first
+                      * is taken whole */
+    double scale;    /* of learned scales: where they start, default 1 */
+    bool training;   /* false: observed ranges stay as they are */
+} cairn_quantize_options;
+
+CAIRN_API cairn_quantize_options cairn_quantize_defaults(void);
+
+/* The above with a range that always holds 0, named "name/..". */
+CAIRN_API cairn_tensor cairn_fake_quantize(cairn_tensor x, const char *name,
+                                           const cairn_quantize_options *options);
+
 /* ---- recurrent layers ------------------------------------------------------------------------ */
 
 /* Names for option tables, NULL-terminated, in the order of the enumeration. */
