@@ -10,9 +10,9 @@ typedef struct cairn__cross_entropy {
     /* lse - (1 - smoothing) z[label] - smoothing mean(z) + z_loss lse^2; 0 <= label < C. */
     float (*loss)(const float *z, int64_t C, int64_t label, float smoothing, float z_loss);
 
-    /* dz, `dy` times the derivative of that. */
-    void (*gradient)(float *dz, const float *z, int64_t C, int64_t label, float dy, float smoothing,
-                     float z_loss);
+    /* dz, `dy` times the derivative of that; returns the loss as well. */
+    float (*gradient)(float *dz, const float *z, int64_t C, int64_t label, float dy,
+                      float smoothing, float z_loss);
 } cairn__cross_entropy;
 
 CAIRN__ISA_TABLE(cairn__cross_entropy, cairn__cross_entropy)

@@ -13,12 +13,11 @@ static float largest(const float *z, int64_t C)
     return fabsf(most) <= 3.402823466e38f ? most : 0;
 }
 
-static float loss(const float *z, int64_t C, int64_t label, float smoothing, float z_loss)
+/* The loss from the sum of exp(z - most). */
+static float value_of(const float *z, int64_t C, int64_t label, float most, float total,
+                      float smoothing, float z_loss)
 {
-    float most = largest(z, C), total = 0, sum = 0;
-#pragma omp simd reduction(+ : total)
-    for (int64_t i = 0; i < C; i++)
-        total += exp_one(z[i] - most);
+    float sum = 0;
     /* Relative to the largest logit, so that large ones cancel before they are rounded. */
     float rest = logf(total), lse = rest + most;
     float value = rest - (1 - smoothing) * (z[label] - most) + z_loss * lse * lse;
@@ -31,8 +30,17 @@ static float loss(const float *z, int64_t C, int64_t label, float smoothing, flo
     return value;
 }
 
-static void gradient(float *dz, const float *z, int64_t C, int64_t label, float dy, float smoothing,
-                     float z_loss)
+static float loss(const float *z, int64_t C, int64_t label, float smoothing, float z_loss)
+{
+    float most = largest(z, C), total = 0;
+#pragma omp simd reduction(+ : total)
+    for (int64_t i = 0; i < C; i++)
+        total += exp_one(z[i] - most);
+    return value_of(z, C, label, most, total, smoothing, z_loss);
+}
+
+static float gradient(float *dz, const float *z, int64_t C, int64_t label, float dy,
+                      float smoothing, float z_loss)
 {
     float most = largest(z, C), total = 0;
 #pragma omp simd reduction(+ : total)
@@ -47,6 +55,7 @@ static void gradient(float *dz, const float *z, int64_t C, int64_t label, float 
     for (int64_t i = 0; i < C; i++)
         dz[i] = dz[i] * factor - every;
     dz[label] -= dy * (1 - smoothing);
+    return value_of(z, C, label, most, total, smoothing, z_loss);
 }
 
 const cairn__cross_entropy CAIRN__ISA_NAME(cairn__cross_entropy) = {
