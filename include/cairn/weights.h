@@ -4,6 +4,7 @@
  *   2. collections       a Hugging Face directory or a GGUF file as one list of tensors
  *   3. architectures     what config.json or a GGUF header says, as options of nn.h
  *   4. in and out        values into a graph's variables, and back into a directory
+ *   5. ONNX              a graph with its values as a model that others run
  *
  *     cairn_weights *w = cairn_weights_open("tiny-llama", &status);
  *     const cairn_architecture *a = cairn_weights_architecture(w, &status);
@@ -165,6 +166,24 @@ CAIRN_API bool cairn_weights_load(const cairn_weights *weights, cairn_graph *gra
  * family does not have, CAIRN_ERR_FILE. */
 CAIRN_API bool cairn_weights_save(const cairn_graph *graph, const cairn_architecture *architecture,
                                   const char *directory, cairn_status *status);
+
+/* ---- 5. ONNX ----------------------------------------------------------------------------------
+ *
+ * Source: https://github.com/onnx/onnx, release 1.13: file version 8, operator set 18 */
+
+/* Writes what outputs depend on as an ONNX model, whole or not at all, with the values of the
+ * variables inside. Inputs and outputs keep names, dtypes, shapes and the order of their axes:
+ * channels stay last, transposes stand around convolutions. Ops that ONNX lacks are written with
+ * others; recurrent layers are a Scan.
+ *
+ * outputs  n names, or all of the graph when n is 0
+ *
+ * Errors: CAIRN_ERR_VALUE for an op that has no place in ONNX (random values, gradients, linear
+ * algebra, queues of experts), which the sentence names with its scope, and for more than 2 GiB;
+ * CAIRN_ERR_NAME for an output that is not there, a name that two of inputs, outputs and variables
+ * have, or one with ':'; CAIRN_ERR_FILE, and what the graph kept. */
+CAIRN_API bool cairn_onnx_save(const cairn_graph *graph, const char *const *outputs, int n,
+                               const char *path, cairn_status *status);
 
 #ifdef __cplusplus
 }

@@ -1,5 +1,5 @@
 /* Lists of pictures with boxes: see cairn/detection.h. Here are the list itself, its test split and
- * its description; detections_voc.c fills it. */
+ * its description; detections_voc.c and detections_coco.c fill it. */
 #include "data/detections.h"
 
 #include <stdio.h>
@@ -72,6 +72,8 @@ bool cairn__holds_detections(const char *path)
 {
     char inner[2 * CAIRN_TEXT_SIZE];
     struct stat about;
+    if (cairn__holds_coco(path))
+        return true;
     int n = snprintf(inner, sizeof inner, "%s/Annotations", path);
     return n > 0 && (size_t)n < sizeof inner && stat(inner, &about) == 0 && S_ISDIR(about.st_mode);
 }
@@ -110,7 +112,8 @@ static bool fill(cairn_detections *d, const char *path, cairn_status *status)
 {
     int64_t *n = &d->lists[CAIRN_SPLIT_TRAIN].n;
     d->path = cairn__arena_text(&d->arena, status, "%s", path);
-    if (!d->path || !cairn__detections_voc(d, status))
+    if (!d->path || !(cairn__holds_coco(path) ? cairn__detections_coco(d, status)
+                                              : cairn__detections_voc(d, status)))
         return false;
     if (*n == 0)
         return cairn__fail(status, CAIRN_ERR_FORMAT, "%s: no pictures in the train split", path);

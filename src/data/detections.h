@@ -46,7 +46,7 @@ bool cairn__detections_add_class(cairn_detections *d, const char *name, cairn_st
 /* Warns of a box that is left out, and counts it. */
 void cairn__detections_skip(cairn_detections *d, const char *file, int64_t box);
 
-/* Fill an empty list. */
+/* Fills an empty list. */
 bool cairn__detections_voc(cairn_detections *d, cairn_status *status);
 
 /* One annotation in memory, into the train split; its picture is FOLDER/NAME as the annotation
@@ -54,7 +54,16 @@ bool cairn__detections_voc(cairn_detections *d, cairn_status *status);
 bool cairn__voc_parse(cairn_detections *d, cairn_split split, const void *bytes, size_t size,
                       const char *name, const char *folder, cairn_status *status);
 
-/* True for a directory that cairn_detections_open() takes. */
+/* The same of COCO: a directory, or a file of it. */
+bool cairn__detections_coco(cairn_detections *d, cairn_status *status);
+
+/* A file in memory, with all its pictures, into a split; `folder` must be in the arena. Classes go
+ * by their names behind those that are there. */
+bool cairn__coco_parse(cairn_detections *d, cairn_split split, const void *bytes, size_t size,
+                       const char *name, const char *folder, cairn_status *status);
+
+/* True for what cairn_detections_open() takes; and for COCO. */
 bool cairn__holds_detections(const char *path);
+bool cairn__holds_coco(const char *path);
 
 #endif

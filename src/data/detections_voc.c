@@ -152,6 +152,7 @@ static void end_object(reader *r)
                      .height = (float)(r->side[3] - r->side[1] + 1),
                      .label = class_of(r),
                      .difficult = r->difficult};
+    box.area = box.width * box.height;
     if (r->failed)
         return;
     if (r->side[2] <= r->side[0] || r->side[3] <= r->side[1])

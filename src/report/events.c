@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/wire.h"
 #include "report/report.h"
 
 struct cairn_events {

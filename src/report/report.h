@@ -81,7 +81,7 @@ bool cairn__png_built_in(void);
 /* Checks the picture and adds it to `out` as a PNG file. Errors: CAIRN_ERR_VALUE, _MEMORY. */
 bool cairn__png_encode(const cairn_report_picture *picture, cairn__text *out, cairn_status *status);
 
-/* ---- events: crc32c.c, wire.c, summary.c ---------------------------------------------------- */
+/* ---- events: crc32c.c, summary.c ---------------------------------------------------- */
 
 /* CRC-32C (Castagnoli) of n bytes, and the form in which record files keep it. */
 uint32_t cairn__crc32c(const void *bytes, size_t n);
@@ -89,16 +89,6 @@ uint32_t cairn__crc32c_masked(const void *bytes, size_t n);
 
 /* One record: length u64, masked CRC of the length, data, masked CRC of the data. */
 void cairn__record(cairn__text *out, const void *data, size_t n);
-
-/* The fields of protocol buffers that events use. */
-void cairn__wire_integer(cairn__text *out, int field, int64_t value);
-void cairn__wire_double(cairn__text *out, int field, double value);
-void cairn__wire_float(cairn__text *out, int field, float value);
-void cairn__wire_bytes(cairn__text *out, int field, const void *bytes, size_t n);
-void cairn__wire_string(cairn__text *out, int field, const char *text);
-void cairn__wire_doubles(cairn__text *out, int field, const double *values, size_t n);
-/* Adds `part` as a message and empties it for the next use. */
-void cairn__wire_message(cairn__text *out, int field, cairn__text *part);
 
 /* Each adds one Summary.Value to `out`. Scalars come at every step: `part` is an empty text that is
  * used again, so that they soon allocate nothing. */

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/wire.h"
 #include "report/report.h"
 
 enum { SUMMARY_VALUE = 1, BUCKETS = 64, DT_FLOAT = 1, DT_STRING = 7 };

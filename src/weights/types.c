@@ -1,6 +1,9 @@
 /* Stored types to f32. A block of GGUF is a scale, or two levels of them, and small integers:
  *
  *     q4_0, q5_0, q8_0   32 numbers, one scale d: x = d q
+ *     q4_1, q5_1         32 numbers, a scale and a minimum: x = d q + m
+ *     q2_K               256 numbers in 16 parts: x = d s q - m t, 4-bit s and t of each part
+ *     q3_K               256 numbers in 16 parts: x = d s q, 6-bit s of each part
  *     q4_K, q5_K         256 numbers in 8 parts: x = d s q - m t, 6-bit s and t of each part
  *     q6_K               256 numbers in 16 parts: x = d s q, 8-bit s of each part
  *
@@ -62,6 +65,15 @@ static void decode_q4_0(const unsigned char *from, int64_t blocks, float *to)
         }
 }
 
+static void decode_q4_1(const unsigned char *from, int64_t blocks, float *to)
+{
+    for (; blocks > 0; blocks--, from += 20, to += 32)
+        for (int i = 0; i < 32; i++) {
+            int q = from[4 + i % 16] >> (i < 16 ? 0 : 4) & 15;
+            to[i] = half(from) * (float)q + half(from + 2);
+        }
+}
+
 /* The same with a fifth bit in four bytes before. */
 static void decode_q5_0(const unsigned char *from, int64_t blocks, float *to)
 {
@@ -70,6 +82,49 @@ static void decode_q5_0(const unsigned char *from, int64_t blocks, float *to)
             int q = from[6 + i % 16] >> (i < 16 ? 0 : 4) & 15;
             q |= (from[2 + i / 8] >> i % 8 & 1) << 4;
             to[i] = half(from) * (float)(q - 16);
+        }
+}
+
+static void decode_q5_1(const unsigned char *from, int64_t blocks, float *to)
+{
+    for (; blocks > 0; blocks--, from += 24, to += 32)
+        for (int i = 0; i < 32; i++) {
+            int q = from[8 + i % 16] >> (i < 16 ? 0 : 4) & 15;
+            q |= (from[4 + i / 8] >> i % 8 & 1) << 4;
+            to[i] = half(from) * (float)q + half(from + 2);
+        }
+}
+
+/* The two lower bits of number i, of which 64 bytes hold 256: two halves of 128, where byte l of 32
+ * holds numbers l, 32 + l, 64 + l and 96 + l. */
+static int two_bits(const unsigned char *low, int i)
+{
+    return low[i / 128 * 32 + i % 32] >> 2 * (i % 128 / 32) & 3;
+}
+
+static void decode_q2_k(const unsigned char *from, int64_t blocks, float *to)
+{
+    for (; blocks > 0; blocks--, from += 84, to += 256)
+        for (int i = 0; i < 256; i++) {
+            const float scale = half(from + 80) * (float)(from[i / 16] & 15);
+            const float minimum = half(from + 82) * (float)(from[i / 16] >> 4);
+            to[i] = scale * (float)two_bits(from + 16, i) - minimum;
+        }
+}
+
+/* A third bit of number i is bit i / 32 of byte i % 32: 4 less where it is not set. Scales have
+ * their lower four bits in 8 bytes, the first eight in the lower halves, and two more in the next 4
+ * bytes, at bit 2 (part / 4). */
+static void decode_q3_k(const unsigned char *from, int64_t blocks, float *to)
+{
+    for (; blocks > 0; blocks--, from += 110, to += 256)
+        for (int i = 0; i < 256; i++) {
+            const unsigned char *scales = from + 96;
+            const int part = i / 16;
+            int s = scales[part % 8] >> (part < 8 ? 0 : 4) & 15;
+            s |= (scales[8 + part % 4] >> 2 * (part / 4) & 3) << 4;
+            int q = two_bits(from + 32, i) - (from[i % 32] >> i / 32 & 1 ? 0 : 4);
+            to[i] = half(from + 108) * (float)(s - 32) * (float)q;
         }
 }
 
@@ -135,12 +190,12 @@ static const cairn__weight_type types[] = {
     {"f32", 0, 1, 4, decode_f32},
     {"f16", 1, 1, 2, decode_f16},
     {"q4_0", 2, 32, 18, decode_q4_0},
-    {"q4_1", 3, 32, 20, NULL},
+    {"q4_1", 3, 32, 20, decode_q4_1},
     {"q5_0", 6, 32, 22, decode_q5_0},
-    {"q5_1", 7, 32, 24, NULL},
+    {"q5_1", 7, 32, 24, decode_q5_1},
     {"q8_0", 8, 32, 34, decode_q8_0},
-    {"q2_K", 10, 256, 84, NULL},
-    {"q3_K", 11, 256, 110, NULL},
+    {"q2_K", 10, 256, 84, decode_q2_k},
+    {"q3_K", 11, 256, 110, decode_q3_k},
     {"q4_K", 12, 256, 144, decode_q4_k},
     {"q5_K", 13, 256, 176, decode_q5_k},
     {"q6_K", 14, 256, 210, decode_q6_k},

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/wire.h"
 #include "report/report.h"
 #include "test.h"
 

@@ -179,7 +179,8 @@ def write_gguf(root, path, quantisation):
 
 # Where a block of a type has its half-precision scales.
 SCALES = {"F32": None, "F16": None, "BF16": None, "Q8_0": [0], "Q4_0": [0], "Q5_0": [0],
-          "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}
+          "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
+          "Q4_1": [0, 2], "Q5_1": [0, 2], "Q2_K": [80, 82], "Q3_K": [108]}
 
 
 def write_blocks(root):

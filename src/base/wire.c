@@ -2,9 +2,9 @@
  *
  * Kinds: 0 a varint (seven bits a byte, lowest first), 1 eight bytes, 2 a length and that many
  * bytes (texts, messages, packed arrays), 5 four bytes. Source: "Encoding", protobuf.dev. */
-#include <string.h>
+#include "base/wire.h"
 
-#include "report/report.h"
+#include <string.h>
 
 enum kind { VARINT = 0, EIGHT = 1, BYTES = 2, FOUR = 5 };
 
@@ -56,10 +56,15 @@ void cairn__wire_float(cairn__text *out, int field, float value)
     cairn__text_add_bytes(out, bytes, 4);
 }
 
-void cairn__wire_bytes(cairn__text *out, int field, const void *bytes, size_t n)
+void cairn__wire_start(cairn__text *out, int field, size_t n)
 {
     key(out, field, BYTES);
     varint(out, n);
+}
+
+void cairn__wire_bytes(cairn__text *out, int field, const void *bytes, size_t n)
+{
+    cairn__wire_start(out, field, n);
     if (n)
         cairn__text_add_bytes(out, bytes, n);
 }
@@ -71,8 +76,7 @@ void cairn__wire_string(cairn__text *out, int field, const char *text)
 
 void cairn__wire_doubles(cairn__text *out, int field, const double *values, size_t n)
 {
-    key(out, field, BYTES);
-    varint(out, 8 * n);
+    cairn__wire_start(out, field, 8 * n);
     for (size_t i = 0; i < n; i++)
         eight(out, values[i]);
 }
