@@ -98,6 +98,8 @@ cairn_vocabulary *cairn__vocabulary_huggingface(const void *bytes, size_t size, 
 cairn_vocabulary *cairn__vocabulary_gguf(const cairn_gguf *file, const char *name,
                                          cairn_status *status);
 
+extern const cairn_option cairn__vocabulary_table[];
+
 /* ---- using one ------------------------------------------------------------------------------- */
 
 /* The id of NORMAL or USER bytes; -1. */

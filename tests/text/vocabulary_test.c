@@ -3,6 +3,7 @@
 #include "cairn/vocabulary.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "test.h"
 #include "text/vocabulary.h"
@@ -283,4 +284,37 @@ TEST(every_failed_allocation_is_an_error)
             if (good)
                 break;
         }
+}
+
+/* Without the program the error must say so; with it, two trainings must give one file. */
+TEST(training_is_repeatable_and_lossless)
+{
+    const bool have = system("spm_train --help > /dev/null 2>&1") == 0;
+    for (int kind = 0; kind < 2; kind++) {
+        size_t n[2] = {0, 0};
+        char *model[2] = {NULL, NULL};
+        cairn_vocabulary_options o = cairn_vocabulary_defaults();
+        o.kind = kind;
+        o.size = 500;
+        for (int i = 0; i < 2; i++) {
+            cairn_status status = CAIRN_STATUS_INIT;
+            const char *path = test_path(i ? "second.model" : "first.model");
+            cairn_text *text =
+                cairn_text_open(TEST_SOURCES "/../docs/architecture.md", NULL, &status);
+            const bool good = cairn_vocabulary_train(text, &o, path, &status);
+            CHECK_INT(status.code, have ? CAIRN_OK : CAIRN_ERR_MISSING);
+            model[i] = good ? test_read_file(path, &n[i]) : NULL;
+            cairn_vocabulary *v = good ? cairn_vocabulary_open(path, &status) : NULL;
+            if (v) {
+                CHECK_INT(cairn_vocabulary_about(v).size, 500);
+                CHECK(cairn_vocabulary_about(v).lossless);
+                check_round_trip(v, path, " 12  a\n\xFF\xE2\x96\x81", 11);
+            }
+            cairn_vocabulary_free(v);
+            cairn_text_free(text);
+        }
+        CHECK(n[0] == n[1] && (have ? n[0] > 0 && memcmp(model[0], model[1], n[0]) == 0 : !n[0]));
+        cairn__free(model[0]);
+        cairn__free(model[1]);
+    }
 }
