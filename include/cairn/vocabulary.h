@@ -94,11 +94,11 @@ CAIRN_API bool cairn_encode_vocabulary(void *user, const char *bytes, size_t n,
                                        cairn_token_writer *writer, cairn_status *status);
 
 typedef struct cairn_vocabulary_options {
-    int kind;        /* 0 unigram, 1 bpe */
-    int64_t size;    /* ids; fewer when the texts do not give as many */
-    double coverage; /* of characters; the others become bytes */
-    double share;    /* of the lines */
-    int64_t limit;   /* bytes to train on */
+    int kind;           /* 0 unigram, 1 bpe */
+    int64_t size;       /* ids; fewer when the texts do not give as many */
+    double coverage;    /* of characters; the others become bytes */
+    double share;       /* of the lines */
+    int64_t most_bytes; /* to train on */
     int64_t seed;
 } cairn_vocabulary_options;
 
@@ -112,9 +112,9 @@ CAIRN_API cairn_vocabulary_options cairn_vocabulary_defaults(void);
  *
  * options  copied; NULL for the defaults
  *
- * Errors: CAIRN_ERR_MISSING without spm_train, CAIRN_ERR_MEMORY (beyond `limit`), CAIRN_ERR_FORMAT
- * (it refuses: the sentence has its last line), CAIRN_ERR_VALUE, those of cairn_text_next().
- * Source: Chowdhery et al. 2022 (PaLM), section 2.2. arXiv:2204.02311 */
+ * Errors: CAIRN_ERR_MISSING without spm_train, CAIRN_ERR_MEMORY (beyond `most_bytes`),
+ * CAIRN_ERR_FORMAT (it refuses: the sentence has its last line), CAIRN_ERR_VALUE, those of
+ * cairn_text_next(). Source: Chowdhery et al. 2022 (PaLM), section 2.2. arXiv:2204.02311 */
 CAIRN_API bool cairn_vocabulary_train(cairn_text *text, const cairn_vocabulary_options *options,
                                       const char *path, cairn_status *status);
 

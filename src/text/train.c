@@ -25,7 +25,7 @@ const cairn_option cairn__vocabulary_table[] = {
                    "share of characters with a piece of their own; others become bytes", ""),
     CAIRN_OPT_REAL(cairn_vocabulary_options, share, 1, 0, 1,
                    "share of the lines to train on, drawn by the seed", ""),
-    CAIRN_OPT_BYTES(cairn_vocabulary_options, limit, (double)(1 << 28),
+    CAIRN_OPT_BYTES(cairn_vocabulary_options, most_bytes, (double)(1 << 28),
                     "most bytes to train on: SentencePiece needs many times as much memory", ""),
     CAIRN_OPT_COUNT(cairn_vocabulary_options, seed, 0, 0, 4294967295.0, "draws the lines", ""),
     CAIRN_OPT_END,
@@ -53,11 +53,11 @@ typedef struct sentences {
 static bool write_piece(sentences *s, const char *line, size_t n, cairn_status *status)
 {
     s->bytes += (int64_t)n + 1;
-    if (s->bytes > s->options->limit)
+    if (s->bytes > s->options->most_bytes)
         return cairn__fail(status, CAIRN_ERR_MEMORY,
-                           "vocabulary: more than --limit %lld bytes to train on; a smaller "
+                           "vocabulary: more than --most-bytes %lld bytes to train on; a smaller "
                            "--share takes fewer lines",
-                           (long long)s->options->limit);
+                           (long long)s->options->most_bytes);
     if (fwrite(line, 1, n, s->file) != n || fputc('\n', s->file) == EOF)
         return cairn__fail_errno(status, s->path, "write");
     return true;
