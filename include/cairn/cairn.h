@@ -18,6 +18,8 @@
 #include "cairn/tokens.h"   /* texts, files of tokens, windows of them */
 #include "cairn/detection.h" /* pictures with boxes */
 #include "cairn/weights.h"  /* models of others: Hugging Face directories, GGUF */
+#include "cairn/vocabulary.h" /* from bytes to ids and back */
+#include "cairn/corpus.h"     /* cleaning, duplicates, quality, shards */
 #include "cairn/train.h"    /* the loop, checkpoints, runs */
 #include "cairn/report.h"   /* pages, charts, events */
 #include "cairn/locoprop.h" /* a method: local losses for each layer */

@@ -5,7 +5,7 @@
 #include "cairn/audio.h"
 #include "cairn/video.h"
 #include "cairn/weights.h"
-#include "cli/cli.h"
+#include "cli/data_text.h"
 #include "data/data.h"
 #include "data/detections.h"
 #include "data/items.h"
@@ -17,8 +17,14 @@ static cairn_data_options data_options;
 static bool options(cli_call *call, cairn_status *status)
 {
     (void)status;
+    const char *what = call->words > 0 ? call->word[0] : ""; /* none: for help, all there are */
+    cairn_options_defaults(cairn__data_table, &data_options);
+    if (strcmp(what, "text") == 0)
+        return data_text_options(call);
+    if (strcmp(what, "vocabulary") == 0)
+        return data_vocabulary_options(call);
     return cli_add_section(call, "data", cairn__data_table, &data_options) &&
-           (cairn_options_defaults(cairn__data_table, &data_options), true);
+           (*what || (data_text_options(call) && data_vocabulary_options(call)));
 }
 
 /* Prints a text that the library gave; false when it gave none. */
@@ -225,12 +231,8 @@ static const struct {
     bool (*is)(const char *path);
     bool (*show)(const cli_call *call, const char *path, cairn_status *status);
 } kinds[] = {
-    {is_sound, show_sound},
-    {is_video, show_video},
-    {cairn__is_tokens, show_tokens},
-    {is_text, show_text},
-    {is_weights, show_weights},
-    {cairn__holds_detections, show_detections},
+    {is_sound, show_sound}, {is_video, show_video},     {cairn__is_tokens, show_tokens},
+    {is_text, show_text},   {is_weights, show_weights}, {cairn__holds_detections, show_detections},
 };
 
 /* Items and data sets are told apart by what is in them, which may fail. */
@@ -252,6 +254,10 @@ static bool run(cli_call *call, cairn_status *status)
                printf("\nSteps for sounds:\n\n") > 0 &&
                print(call, cairn_pipeline_help(CAIRN_MEDIA_SOUND, status));
     }
+    if (strcmp(call->word[0], "text") == 0)
+        return data_text_run(call, status);
+    if (strcmp(call->word[0], "vocabulary") == 0)
+        return data_vocabulary_run(call, status);
     if (strcmp(call->word[0], "info") != 0 || call->words != 2)
         return cairn__fail(status, CAIRN_ERR_NAME,
                            "unknown 'data %s'; usage: cairn data info PATH, or cairn data steps",
@@ -261,8 +267,8 @@ static bool run(cli_call *call, cairn_status *status)
 
 const cli_command cli_data = {
     .name = "data",
-    .arguments = "info PATH | steps",
-    .summary = "shows what a directory or file of data holds, or the steps of pipelines",
+    .arguments = "info PATH | steps | text OUT PATH[=WEIGHT]... | vocabulary PATH OUT",
+    .summary = "shows what a path of data holds, makes shards of tokens and vocabularies",
     .details =
         "PATH is a directory of IDX files (train-images-idx3-ubyte.gz and so on) or of CIFAR-10\n"
         "or CIFAR-100 in binary form, one file of these, or a CSV file, plain or with gzip; a\n"
@@ -272,9 +278,14 @@ const cli_command cli_data = {
         "lines (.jsonl, .ndjson), or a text (.txt, .text, .md, .tex); a model of others: a\n"
         "Hugging Face directory (config.json with safetensors), or a file NAME.gguf.\n"
         "\n"
-        "`cairn data steps` lists the augmentations with their parameters.",
+        "`cairn data steps` lists the augmentations with their parameters.\n"
+        "\n"
+        "`cairn data text OUT.tokens PATH[=WEIGHT]...` cleans texts, pages and LaTeX, drops\n"
+        "duplicates and documents of low quality, and writes the ids of the others (options\n"
+        "text and corpus). `cairn data vocabulary PATH OUT.model` trains a vocabulary by the\n"
+        "program spm_train. See docs/text.md.",
     .least = 1,
-    .most = 2,
+    .most = CLI_WORDS,
     .options = options,
     .run = run,
 };

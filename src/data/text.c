@@ -147,6 +147,11 @@ void cairn_text_free(cairn_text *t)
     cairn__free(t);
 }
 
+const char *cairn__text_path(const cairn_text *t)
+{
+    return t->lines.path;
+}
+
 static bool open_next(cairn_text *t, cairn_status *status)
 {
     const char *path = t->files.name[t->next++], *dot = strrchr(path, '.');

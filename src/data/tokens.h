@@ -11,6 +11,9 @@ const char *cairn__tokens_name(const cairn_tokens *tokens);
 /* True when a file starts as a shard does. */
 bool cairn__is_tokens(const char *path);
 
+/* The file that the document handed out last is from; borrowed until the text is freed. */
+const char *cairn__text_path(const cairn_text *text);
+
 /* True when a name ends as that of JSON lines does, or that of plain text. */
 bool cairn__is_json_lines_name(const char *path);
 bool cairn__is_text_name(const char *path);
