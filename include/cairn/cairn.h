@@ -22,6 +22,7 @@
 #include "cairn/report.h"   /* pages, charts, events */
 #include "cairn/locoprop.h" /* a method: local losses for each layer */
 #include "cairn/cicw.h"     /* a method: weights for labels that may be wrong */
+#include "cairn/palm.h"     /* a method: a language model of parallel blocks */
 #include "cairn/difference.h" /* how much predictions of models differ */
 
 #endif

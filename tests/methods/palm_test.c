@@ -1,0 +1,307 @@
+/* PaLM: the values of its description in double precision, properties, decoding. */
+#include "cairn/palm.h"
+
+#include "cairn/autodiff.h"
+#include "cairn/compile.h"
+#include "cairn/nn.h"
+#include "cairn/optim.h"
+#include "methods/palm/model.h"
+#include "test.h"
+
+/* ---- running a graph ------------------------------------------------------------------------- */
+
+static cairn_tensor constant(cairn_graph *g, cairn_shape shape, const float *x)
+{
+    return cairn_constant(g, CAIRN_F32, shape, x);
+}
+
+/* The output "y" of a graph that is freed; NaN where it failed. */
+static void values_of(cairn_tensor y, float *out, size_t n)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_graph *g = y.graph;
+    cairn_output(y, "y");
+    cairn_program *p = cairn_compile(g, cairn_cpu(), &status);
+    for (size_t i = 0; i < n; i++)
+        out[i] = NAN;
+    if (p && cairn_program_run(p, &status))
+        cairn_program_fetch(p, "y", out, n * sizeof *out, &status);
+    CHECK_OK(status);
+    cairn_program_free(p);
+    cairn_graph_free(g);
+}
+
+static void check_all(const float *x, const double *expected, int n, double tolerance)
+{
+    for (int i = 0; i < n; i++)
+        CHECK_NEAR(x[i], expected[i], tolerance);
+}
+
+/* ---- accounts -------------------------------------------------------------------------------- */
+
+static cairn_palm_options published(int64_t layers, int64_t heads, int64_t width)
+{
+    cairn_palm_options o = cairn_palm_defaults();
+    o.vocabulary = 256000;
+    o.layers = layers;
+    o.heads = heads;
+    o.width = width;
+    o.head_size = 256;
+    return o;
+}
+
+TEST(parameters_are_the_published_ones)
+{
+    cairn_palm_options a = published(32, 16, 4096), b = published(64, 32, 8192);
+    cairn_palm_options c = published(118, 48, 18432);
+    CHECK_INT(cairn_palm_parameters(&a), 8631877632);
+    CHECK_INT(cairn_palm_parameters(&b), 62495129600);
+    CHECK_INT(cairn_palm_parameters(&c), 540354281472);
+}
+
+TEST(parameters_are_those_of_the_graph)
+{
+    for (int way = 0; way < 8; way++) {
+        cairn_palm_options o = cairn_palm_defaults();
+        cairn_variable *const *list;
+        int64_t found = 0, norms = 0;
+        cairn_graph *g = cairn_graph_new();
+        o.vocabulary = 50;
+        o.layers = 3;
+        o.parallel = way & 1;
+        o.multi_query = way & 2;
+        o.gated = way & 4;
+        cairn_palm(cairn_input(g, "x", CAIRN_I32, CAIRN_SHAPE(2, 5)), &o);
+        CHECK_OK(cairn_graph_status(g));
+        for (int i = cairn_graph_variables(g, &list) - 1; i >= 0; i--) {
+            int64_t n = cairn_shape_count(cairn_variable_shape(list[i]));
+            *(strstr(cairn_variable_name(list[i]), "norm") ? &norms : &found) += n;
+        }
+        CHECK_INT(found, cairn_palm_parameters(&o));
+        CHECK_INT(norms, ((o.parallel ? 1 : 2) * o.layers + 1) * o.width);
+        cairn_graph_free(g);
+    }
+}
+
+TEST(utilisation_of_540b_is_the_published_one)
+{
+    cairn_palm_options o = published(118, 48, 18432);
+    const double peak = 6144 * 275e12, speed = 238.3e3;
+    cairn_palm_work w = cairn_palm_work_of(&o, 2048, 0.75, 1);
+    CHECK_NEAR(w.attention, 35634806784.0, 0.5);
+    CHECK_NEAR(w.model, 3.27776e12, 1e7);
+    CHECK_NEAR(w.hardware, 4.10e12, 0.005e12);
+    /* The speed is known to four digits, and so are these. */
+    CHECK_NEAR(cairn_palm_utilisation(6 * w.parameters, speed, peak), 0.45726, 2e-5);
+    CHECK_NEAR(cairn_palm_utilisation(w.model, speed, peak), 0.46229, 2e-5);
+    CHECK_NEAR(cairn_palm_utilisation(w.hardware, speed, peak), 0.57828, 2e-5);
+    w = cairn_palm_work_of(&o, 2048, 1, 1);
+    CHECK_NEAR(cairn_palm_utilisation(w.hardware, speed, peak), 0.61639, 2e-5);
+    CHECK_NEAR(peak / w.model, 515478, 5);
+    CHECK(isnan(cairn_palm_utilisation(w.model, speed, 0)));
+}
+
+TEST(work_of_the_smaller_models)
+{
+    cairn_palm_options a = published(32, 16, 4096), b = published(64, 32, 8192);
+    cairn_palm_work w = cairn_palm_work_of(&a, 2048, 0, 1);
+    CHECK_NEAR(w.model, 0.0550e12, 0.00005e12);
+    CHECK_NEAR(w.hardware, 0.0561e12, 0.00005e12);
+    w = cairn_palm_work_of(&b, 2048, 0, 1);
+    CHECK_NEAR(w.model, 0.388e12, 0.0005e12);
+    CHECK_NEAR(w.hardware, 0.392e12, 0.0005e12);
+}
+
+/* ---- parts ----------------------------------------------------------------------------------- */
+
+static void turned(const float *x, int64_t position, bool interleaved, float *out)
+{
+    cairn_graph *g = cairn_graph_new();
+    cairn_tensor t = constant(g, CAIRN_SHAPE(1, 4), x);
+    if (interleaved)
+        t = cairn_palm_halves(t, 1);
+    t = cairn_rotary(cairn_reshape(t, CAIRN_SHAPE(1, 1, 4)), 1, position, 10000);
+    if (interleaved) {
+        const int order[] = {1, 0};
+        t = cairn_transpose(cairn_reshape(t, CAIRN_SHAPE(2, 2)), order);
+    }
+    values_of(t, out, 4);
+}
+
+TEST(rotary_positions_in_both_layouts)
+{
+    const float x[] = {1, 2, 3, 4};
+    float y[4];
+    const double side[] = {-1.1426396637476532, 1.922075596544176, 2.9598506679133294,
+                           4.029799501669161};
+    const double half[] = {-1.9841106485555495, 1.959900667496664, 2.4623779024123156,
+                           4.019799668334994};
+    const double third[] = {-1.27223251272018, -1.8388649851410237, 2.87866810043698,
+                            4.088186635603437};
+    const double still[] = {1, 2, 3, 4};
+    turned(x, 1, true, y);
+    check_all(y, side, 4, 1e-6);
+    turned(x, 1, false, y);
+    check_all(y, half, 4, 1e-6);
+    turned(x, 3, true, y);
+    check_all(y, third, 4, 1e-6);
+    turned(x, 0, true, y);
+    check_all(y, still, 4, 0);
+}
+
+TEST(products_of_turned_rows_depend_on_their_distance)
+{
+    const float q[] = {0.5f, -1, 2, 0.25f}, k[] = {1, 2, 3, 4};
+    const int at[][2] = {{5, 3}, {12, 10}, {2, 0}};
+    for (int i = 0; i < 3; i++) {
+        float a[4], b[4];
+        double dot = 0;
+        turned(q, at[i][0], true, a);
+        turned(k, at[i][1], true, b);
+        for (int j = 0; j < 4; j++)
+            dot += (double)a[j] * (double)b[j];
+        CHECK_NEAR(dot, 9.586405488664788, 5e-6);
+    }
+}
+
+TEST(gated_units)
+{
+    const float x[] = {1, -2}, w[] = {.5f, -1, .25f, 1, .5f, -.75f}, v[] = {1, 0, -1, .5f, 2, 1};
+    const float w2[] = {1, -1, .5f, 2, -.25f, 1};
+    const double expected[] = {1.59499974, -2.56550546};
+    float y[2];
+    cairn_palm_options o = cairn_palm_defaults();
+    cairn_graph *g = cairn_graph_new();
+    cairn_tensor t = constant(g, CAIRN_SHAPE(1, 2), x);
+    cairn_tensor a = cairn_matmul(t, constant(g, CAIRN_SHAPE(2, 3), w));
+    cairn_tensor b = cairn_matmul(t, constant(g, CAIRN_SHAPE(2, 3), v));
+    t = cairn_matmul(cairn__palm_gate(a, b, &o), constant(g, CAIRN_SHAPE(3, 2), w2));
+    values_of(t, y, 2);
+    check_all(y, expected, 2, 1e-6);
+}
+
+TEST(norm_without_bias)
+{
+    const float x[] = {1, 2, 4};
+    const double expected[] = {-1.06904462, -0.26726116, 1.33630578};
+    float y[3];
+    cairn_graph *g = cairn_graph_new();
+    values_of(cairn_layer_norm(constant(g, CAIRN_SHAPE(1, 3), x), "norm", 1e-6, false), y, 3);
+    check_all(y, expected, 3, 1e-6);
+}
+
+TEST(one_head_of_keys_and_values)
+{
+    /* The queries at t = 0 see one key only, whatever they are. */
+    const float q[] = {3, -1, 0.5f, 9, 1, 1, 2, 0}, k[] = {1, 0, 0, 1}, v[] = {1, 2, 3, 4};
+    const double expected[] = {1, 2, 1, 2, 2, 3, 1.39114063, 2.39114063};
+    float y[8];
+    cairn_graph *g = cairn_graph_new();
+    const cairn_attention_options o = {.causal = true};
+    values_of(cairn_attention(constant(g, CAIRN_SHAPE(1, 2, 2, 2), q),
+                              constant(g, CAIRN_SHAPE(1, 2, 1, 2), k),
+                              constant(g, CAIRN_SHAPE(1, 2, 1, 2), v), &o),
+              y, 8);
+    check_all(y, expected, 8, 1e-6);
+}
+
+/* ---- the loss -------------------------------------------------------------------------------- */
+
+TEST(loss_in_two_parts_and_its_gradient)
+{
+    const float logits[] = {2, 1, 0};
+    const int32_t label[] = {0};
+    float y[6];
+    cairn_graph *g = cairn_graph_new();
+    cairn_tensor z = cairn_parameter(g, "z", CAIRN_SHAPE(1, 3), CAIRN_ZEROS), dz;
+    cairn_tensor at = cairn_add(z, constant(g, CAIRN_SHAPE(1, 3), logits));
+    cairn_palm_loss l =
+        cairn_palm_losses(at, cairn_constant(g, CAIRN_I32, CAIRN_SHAPE(1), label), 1e-4);
+    cairn_gradients(l.total, &z, 1, &dz);
+    const cairn_tensor all[] = {cairn_reshape(l.log_z, CAIRN_SHAPE(1)),
+                                cairn_reshape(l.cross_entropy, CAIRN_SHAPE(1)),
+                                cairn_reshape(l.z, CAIRN_SHAPE(1)),
+                                cairn_reshape(dz, CAIRN_SHAPE(3))};
+    const double expected[] = {2.40760596444438, 0.40760596444438013, 0.0005796566480028154,
+                               -0.33443872, 0.24484631, 0.09007392};
+    values_of(cairn_concat(all, 4, 0), y, 6);
+    check_all(y, expected, 6, 3e-7);
+}
+
+/* ---- the optimiser --------------------------------------------------------------------------- */
+
+TEST(adafactor_of_palm)
+{
+    const float first[] = {.5f, -.5f, .1f}, g1[] = {.1f, -.2f, .05f}, g2[] = {.3f, .1f, -.4f};
+    const double after1[] = {0.49953768943743826, -0.49953768943743826, 0.09957768943743825};
+    const double after2[] = {0.49865056392917695, -0.4993601935573529, 0.09967877153542895};
+    const double v2[] = {0.055947934199881394, 0.02276952467504448, 0.09295999545601652};
+    float x[3];
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_adafactor_options o = cairn_adafactor_defaults();
+    o.factored = false;
+    o.momentum = 0.9;
+    o.rate_decay = true;
+    cairn_graph *g = cairn_graph_new();
+    cairn_tensor w = cairn_parameter(g, "w", CAIRN_SHAPE(3), CAIRN_ZEROS);
+    cairn_tensor dw = cairn_input(g, "g", CAIRN_F32, CAIRN_SHAPE(3));
+    cairn_apply_gradients(&w, &dw, 1, "adafactor", &o, NULL);
+    cairn_variable *v = cairn_graph_variable(g, "w");
+    cairn_program *p = cairn_compile(g, cairn_cpu(), &status);
+    cairn_variable_write(v, first, sizeof first, &status);
+    cairn_program_feed(p, "g", g1, sizeof g1, &status);
+    cairn_program_run(p, &status);
+    cairn_variable_read(v, x, sizeof x, &status);
+    check_all(x, after1, 3, 1e-7);
+    cairn_program_feed(p, "g", g2, sizeof g2, &status);
+    cairn_program_run(p, &status);
+    cairn_variable_read(v, x, sizeof x, &status);
+    check_all(x, after2, 3, 1e-7);
+    cairn_variable_read(cairn_graph_variable(g, "w/adafactor_v"), x, sizeof x, &status);
+    check_all(x, v2, 3, 1e-7);
+    CHECK_OK(status);
+    cairn_program_free(p);
+    cairn_graph_free(g);
+}
+
+TEST(gradients_are_clipped_by_their_common_norm)
+{
+    const float a[] = {3, 4}, b[] = {12};
+    float x[3];
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_sgd_options o = {.learning_rate = 1};
+    cairn_update_options common = cairn_update_defaults();
+    common.clip_norm = 1;
+    cairn_graph *g = cairn_graph_new();
+    const cairn_tensor w[] = {cairn_parameter(g, "a", CAIRN_SHAPE(2), CAIRN_ZEROS),
+                              cairn_parameter(g, "b", CAIRN_SHAPE(1), CAIRN_ZEROS)};
+    const cairn_tensor dw[] = {constant(g, CAIRN_SHAPE(2), a), constant(g, CAIRN_SHAPE(1), b)};
+    cairn_apply_gradients(w, dw, 2, "sgd", &o, &common);
+    cairn_program *p = cairn_compile(g, cairn_cpu(), &status);
+    cairn_program_run(p, &status);
+    cairn_variable_read(cairn_graph_variable(g, "a"), x, 2 * sizeof *x, &status);
+    cairn_variable_read(cairn_graph_variable(g, "b"), x + 2, sizeof *x, &status);
+    CHECK_OK(status);
+    CHECK_NEAR(x[0], -0.230769, 1e-6);
+    CHECK_NEAR(x[1], -0.307692, 1e-6);
+    CHECK_NEAR(x[2], -0.923077, 1e-6);
+    cairn_program_free(p);
+    cairn_graph_free(g);
+}
+
+/* ---- mistakes -------------------------------------------------------------------------------- */
+
+TEST(options_that_cannot_be_are_refused)
+{
+    cairn_palm_options o = cairn_palm_defaults();
+    cairn_graph *g = cairn_graph_new();
+    cairn_palm(cairn_input(g, "x", CAIRN_I32, CAIRN_SHAPE(2, 5)), &o);
+    CHECK_CONTAINS(cairn_graph_status(g).message, "a vocabulary of 0");
+    cairn_graph_free(g);
+    g = cairn_graph_new();
+    o.vocabulary = 9;
+    o.head_size = 5;
+    cairn_palm(cairn_input(g, "x", CAIRN_I32, CAIRN_SHAPE(2, 5)), &o);
+    CHECK_CONTAINS(cairn_graph_status(g).message, "head_size 5, expected an even number");
+    cairn_graph_free(g);
+}
