@@ -19,18 +19,14 @@ static bool over(const cairn_trainer *t)
 /* ---- one step
  * ------------------------------------------------------------------------------------- */
 
-static void feed(const cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
+static void feed(const cairn_trainer *t, cairn_program *program, const cairn__source_batch *batch,
                  int64_t part, cairn_status *status)
 {
-    const char *x = (const char *)batch->x + (size_t)part * t->x_bytes;
-    const char *label = (const char *)batch->label + (size_t)part * t->label_bytes;
-    cairn_program_feed(program, "x", x, t->x_bytes, status);
-    if (t->labels)
-        cairn_program_feed(program, "label", label, t->label_bytes, status);
+    cairn__source_feed(&t->source, batch, part * t->build.batch, t->build.batch, program, status);
 }
 
 /* One part of a batch: forward, backward and update, or the gradient added to those before. */
-static void run_part(cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
+static void run_part(cairn_trainer *t, cairn_program *program, const cairn__source_batch *batch,
                      int64_t part, cairn_status *status)
 {
     feed(t, program, batch, part, status);
@@ -40,10 +36,10 @@ static void run_part(cairn_trainer *t, cairn_program *program, const cairn_batch
                        (double)t->options.accumulate;
 }
 
-static const cairn_batch *next_batch(cairn_trainer *t, cairn_status *status)
+static bool next_batch(cairn_trainer *t, cairn__source_batch *batch, cairn_status *status)
 {
-    const cairn_batch *batch = cairn_loader_next(t->loader, status);
-    return batch ? batch : cairn_loader_next(t->loader, status); /* the next epoch's first */
+    return cairn__source_next(&t->source, batch, status) ||
+           cairn__source_next(&t->source, batch, status); /* the next epoch's first */
 }
 
 /* Not before the first step, when nothing has been gathered yet; but after it: a preconditioner
@@ -57,16 +53,16 @@ static bool refreshes(const cairn_trainer *t)
 static void train(cairn_trainer *t, cairn_status *status)
 {
     double start = cairn__seconds();
-    const cairn_batch *batch = next_batch(t, status);
-    if (!batch)
+    cairn__source_batch batch;
+    if (!next_batch(t, &batch, status))
         return;
     if (t->refresh && refreshes(t)) {
-        feed(t, t->refresh, batch, 0, status);
+        feed(t, t->refresh, &batch, 0, status);
         cairn_program_run(t->refresh, status);
     }
     memset(t->means, 0, sizeof t->means);
     for (int64_t part = 0; part < t->options.accumulate; part++)
-        run_part(t, part + 1 < t->options.accumulate ? t->part : t->step, batch, part, status);
+        run_part(t, part + 1 < t->options.accumulate ? t->part : t->step, &batch, part, status);
     for (int i = 0; i < t->n_outputs; i++)
         if (strcmp(t->outputs[i], "loss") == 0)
             t->loss = t->means[i];
@@ -74,7 +70,7 @@ static void train(cairn_trainer *t, cairn_status *status)
     double seconds = cairn__seconds() - start;
     t->times[t->timed++ % CAIRN__STEP_TIMES] = seconds;
     t->at.seconds += seconds;
-    t->at.epoch = batch->epoch;
+    t->at.epoch = batch.epoch;
     t->at.examples += t->options.batch;
     t->at.step++;
 }
@@ -84,13 +80,17 @@ static void train(cairn_trainer *t, cairn_status *status)
 
 static void log_step(cairn_trainer *t, cairn_status *status)
 {
-    cairn_figure figures[CAIRN__MOST_OUTPUTS];
-    for (int i = 0; i < t->n_outputs; i++) {
+    cairn_figure figures[CAIRN__MOST_OUTPUTS + CAIRN_SPEED_FIGURES];
+    int n = t->n_outputs;
+    for (int i = 0; i < n; i++)
         figures[i] = (cairn_figure){t->outputs[i], t->means[i]};
-        cairn__tracks_add(&t->tracks, t->outputs[i], t->at, t->means[i], status);
-    }
+    if (t->problem.speed)
+        n += t->problem.speed(t->problem.user, &t->build,
+                              (double)t->options.batch / cairn__trainer_pace(t), figures + n);
+    for (int i = 0; i < n; i++)
+        cairn__tracks_add(&t->tracks, figures[i].name, t->at, figures[i].value, status);
     const cairn__log_entry entry = {
-        .event = "step", .at = t->at, .to = -1, .figures = figures, .n = t->n_outputs};
+        .event = "step", .at = t->at, .to = -1, .figures = figures, .n = n};
     cairn__record_event(t, &entry, status);
 }
 
