@@ -23,6 +23,7 @@
 #include "cairn/locoprop.h" /* a method: local losses for each layer */
 #include "cairn/cicw.h"     /* a method: weights for labels that may be wrong */
 #include "cairn/palm.h"     /* a method: a language model of parallel blocks */
+#include "cairn/generate.h" /* tokens drawn from logits */
 #include "cairn/difference.h" /* how much predictions of models differ */
 
 #endif

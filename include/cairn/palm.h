@@ -3,7 +3,7 @@
  *   1. the model       blocks whose two branches read one norm and are added at once
  *   2. the loss        cross-entropy, and what keeps the logits from drifting
  *   3. the accounts    parameters, FLOPs of a token, model and hardware FLOPs utilisation
- *   4. decoding        with a cache of keys and values; sampling
+ *   4. decoding        with a cache of keys and values (generate.h has sampling)
  *
  * Source: Chowdhery et al. 2022, "PaLM: scaling language modeling with Pathways".
  * arXiv:2204.02311 */
@@ -45,8 +45,8 @@ CAIRN_API cairn_palm_options cairn_palm_defaults(void);
 /* tokens i32 [B,T] to logits f32 [B,T,vocabulary]. Parameters: "token" [vocabulary, width]; of
  * "block1" .. "norm/scale" (serial: "norm2/scale" too), "query", "key", "value",
  * "attention_output", "gate" (with `gated`), "hidden", "output"; "norm/scale". Each is a variable
- * of its own, so that an optimiser which looks at the size of a parameter sees them apart; those
- * that read one input are multiplied as one matrix.
+ * of its own, so that an optimiser which looks at the size of a parameter sees them apart; query,
+ * key and value are multiplied as one matrix, and so are gate and hidden.
  *
  * Initial values: normal, with deviation 1 / sqrt(inputs), the table with deviation 1.
  * Errors (kept by the graph): CAIRN_ERR_VALUE for other options, CAIRN_ERR_SHAPE. */
@@ -91,6 +91,44 @@ CAIRN_API cairn_palm_work cairn_palm_work_of(const cairn_palm_options *options, 
 /* work (one of those above) done `tokens_per_second` times by what could do `peak` FLOPs a second:
  * MFU for `model`, HFU for `hardware`. peak 0: NaN. */
 CAIRN_API double cairn_palm_utilisation(double work, double tokens_per_second, double peak);
+
+/* ---- 4. decoding ------------------------------------------------------------------------------
+ *
+ * A prompt is read whole; then each token costs one row. Turned keys and the values of all tokens
+ * so far are kept, 2 layers kv_heads head_size numbers for a token: one head's with `multi_query`.
+ * Results are those of cairn_palm() but for rounding. */
+typedef struct cairn_palm_decoder cairn_palm_decoder;
+
+/* graph     with the model's parameters (cairn_palm() was called in it), compiled or loaded. What
+ *           is kept are further variables of it: use one decoder of a graph at a time
+ * batch     rows decoded side by side, B
+ * prompt    most tokens of a prompt, P
+ * capacity  most tokens of a row, prompt and all, at least P
+ *
+ * The caller owns the result: cairn_palm_decoder_free(). It does not need the graph any more.
+ * Errors: those of building and compiling, CAIRN_ERR_VALUE. */
+CAIRN_API cairn_palm_decoder *cairn_palm_decoder_new(const cairn_graph *graph,
+                                                     const cairn_palm_options *options,
+                                                     int64_t batch, int64_t prompt,
+                                                     int64_t capacity, cairn_status *status);
+CAIRN_API void cairn_palm_decoder_free(cairn_palm_decoder *decoder);
+
+/* Begins all rows anew. ids: [B, P], of which the first lengths[b] (1 to P) of row b count.
+ * Errors: CAIRN_ERR_VALUE. */
+CAIRN_API bool cairn_palm_decoder_prompt(cairn_palm_decoder *decoder, const int32_t *ids,
+                                         const int64_t *lengths, cairn_status *status);
+
+/* Adds one token to each row. ids: [B]; one below 0 leaves its row as it is, whose logits are then
+ * of no use. Errors: CAIRN_ERR_STATE before a prompt, and for a row that is full. */
+CAIRN_API bool cairn_palm_decoder_next(cairn_palm_decoder *decoder, const int32_t *ids,
+                                       cairn_status *status);
+
+/* Of the token that follows each row: [B, vocabulary], borrowed until the next call. */
+CAIRN_API const float *cairn_palm_decoder_logits(const cairn_palm_decoder *decoder);
+
+/* Bytes of keys and values that are kept. */
+CAIRN_API int64_t cairn_palm_cache_bytes(const cairn_palm_options *options, int64_t batch,
+                                         int64_t capacity);
 
 #ifdef __cplusplus
 }

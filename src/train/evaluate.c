@@ -74,8 +74,8 @@ void cairn__evaluator_free(cairn__evaluator *e)
 /* ---- running
  * -------------------------------------------------------------------------------------- */
 
-static bool add_batch(cairn_trainer *t, cairn__evaluator *e, const cairn__source_batch *batch, int64_t rows,
-                      double *sums, cairn_status *status)
+static bool add_batch(cairn_trainer *t, cairn__evaluator *e, const cairn__source_batch *batch,
+                      int64_t rows, double *sums, cairn_status *status)
 {
     size_t bytes = (size_t)t->build.batch * sizeof *e->values;
     cairn__source_feed(&e->source, batch, 0, t->build.batch, t->evaluation, status);

@@ -3,6 +3,7 @@
 
 #include "cairn/autodiff.h"
 #include "cairn/compile.h"
+#include "cairn/generate.h"
 #include "cairn/nn.h"
 #include "cairn/optim.h"
 #include "methods/palm/model.h"
@@ -304,4 +305,181 @@ TEST(options_that_cannot_be_are_refused)
     cairn_palm(cairn_input(g, "x", CAIRN_I32, CAIRN_SHAPE(2, 5)), &o);
     CHECK_CONTAINS(cairn_graph_status(g).message, "head_size 5, expected an even number");
     cairn_graph_free(g);
+}
+
+/* ---- decoding -------------------------------------------------------------------------------- */
+
+enum { VOCABULARY = 23, ROWS = 2, LENGTH = 12, PROMPT = 5 };
+
+static cairn_palm_options small(int way)
+{
+    cairn_palm_options o = cairn_palm_defaults();
+    o.vocabulary = VOCABULARY;
+    o.layers = 2;
+    o.width = 24;
+    o.heads = 3;
+    o.head_size = 6;
+    o.parallel = way & 1;
+    o.multi_query = way & 2;
+    o.gated = way & 4;
+    o.interleaved = way & 8;
+    return o;
+}
+
+/* Logits [ROWS, LENGTH, VOCABULARY] of whole rows. */
+static cairn_graph *whole(const cairn_palm_options *o, const int32_t *ids, float *out)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_graph *g = cairn_graph_new();
+    cairn_output(cairn_palm(cairn_input(g, "x", CAIRN_I32, CAIRN_SHAPE(ROWS, LENGTH)), o), "y");
+    cairn_program *p = cairn_compile(g, cairn_cpu(), &status);
+    cairn_program_feed(p, "x", ids, ROWS * LENGTH * sizeof *ids, &status);
+    cairn_program_run(p, &status);
+    cairn_program_fetch(p, "y", out, ROWS * LENGTH * VOCABULARY * sizeof *out, &status);
+    CHECK_OK(status);
+    cairn_program_free(p);
+    return g;
+}
+
+static void check_logits(const cairn_palm_decoder *d, const float *all, const int64_t *length)
+{
+    double most = 0;
+    for (int b = 0; b < ROWS; b++)
+        for (int v = 0; v < VOCABULARY; v++) {
+            float x = cairn_palm_decoder_logits(d)[b * VOCABULARY + v];
+            float y = all[(b * LENGTH + length[b] - 1) * VOCABULARY + v];
+            most = fmax(most, fabs((double)(x - y)));
+            CHECK(isfinite(x));
+        }
+    CHECK_NEAR(most, 0, 1e-5);
+}
+
+TEST(decoding_with_a_cache_is_the_whole_model)
+{
+    for (int way = 0; way < 16; way++) {
+        static float all[ROWS * LENGTH * VOCABULARY];
+        cairn_status status = CAIRN_STATUS_INIT;
+        cairn_palm_options o = small(way);
+        int32_t ids[ROWS * LENGTH], prompt[ROWS * PROMPT], next[ROWS];
+        int64_t length[ROWS] = {3, PROMPT}; /* rows of two lengths */
+        for (int i = 0; i < ROWS * LENGTH; i++)
+            ids[i] = (i * 7 + i / 5) % VOCABULARY;
+        for (int i = 0; i < ROWS * PROMPT; i++)
+            prompt[i] = ids[i / PROMPT * LENGTH + i % PROMPT];
+        cairn_graph *g = whole(&o, ids, all);
+        cairn_palm_decoder *d = cairn_palm_decoder_new(g, &o, ROWS, PROMPT, LENGTH, &status);
+        cairn_graph_free(g);
+        /* The second text finds what the first has left in the cache. */
+        for (int text = 0; d && text < 2; text++) {
+            length[0] = 3;
+            length[1] = PROMPT;
+            CHECK(cairn_palm_decoder_prompt(d, prompt, length, &status));
+            check_logits(d, all, length);
+            while (length[1] < LENGTH) {
+                for (int b = 0; b < ROWS; b++)
+                    next[b] = ids[b * LENGTH + length[b]++];
+                CHECK(cairn_palm_decoder_next(d, next, &status));
+                check_logits(d, all, length);
+            }
+        }
+        CHECK_OK(status);
+        CHECK(!cairn_palm_decoder_next(d, next, &status));
+        CHECK_CONTAINS(status.message, "row 1 has 12 tokens, and room for no more");
+        cairn_palm_decoder_free(d);
+    }
+}
+
+TEST(a_row_that_rests_keeps_its_place)
+{
+    static float all[ROWS * LENGTH * VOCABULARY];
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_palm_options o = small(7);
+    int32_t ids[ROWS * LENGTH];
+    int64_t length[ROWS] = {1, 1};
+    for (int i = 0; i < ROWS * LENGTH; i++)
+        ids[i] = i % VOCABULARY;
+    cairn_graph *g = whole(&o, ids, all);
+    cairn_palm_decoder *d = cairn_palm_decoder_new(g, &o, ROWS, 1, LENGTH, &status);
+    cairn_graph_free(g);
+    CHECK_OK(status);
+    const int32_t first[] = {ids[0], ids[LENGTH]}, rest[] = {-1, ids[LENGTH + 1]};
+    const int32_t on[] = {ids[1], ids[LENGTH + 2]};
+    cairn_palm_decoder_prompt(d, first, length, &status);
+    cairn_palm_decoder_next(d, rest, &status);
+    cairn_palm_decoder_next(d, on, &status);
+    length[0] = 2;
+    length[1] = 3;
+    check_logits(d, all, length);
+    CHECK_OK(status);
+    cairn_palm_decoder_free(d);
+}
+
+TEST(one_head_keeps_that_much_less)
+{
+    cairn_palm_options one = small(7), all = small(5);
+    CHECK_INT(cairn_palm_cache_bytes(&all, 4, 100),
+              3 * cairn_palm_cache_bytes(&one, 4, 100));
+}
+
+/* ---- sampling -------------------------------------------------------------------------------- */
+
+TEST(draws_have_their_probabilities)
+{
+    const float logits[] = {0, logf(2), logf(4), logf(1)};
+    const double plain[] = {1 / 8.0, 2 / 8.0, 4 / 8.0, 1 / 8.0};
+    const double cold[] = {1 / 22.0, 4 / 22.0, 16 / 22.0, 1 / 22.0}; /* temperature 1/2 */
+    const double two[] = {0, 2 / 6.0, 4 / 6.0, 0};
+    const double seven[] = {1 / 7.0, 2 / 7.0, 4 / 7.0, 0}; /* the lower of equal ones */
+    const struct {
+        double temperature, top_p;
+        int64_t top_k;
+        const double *expected;
+    } cases[] = {{1, 1, 0, plain},   {0.5, 1, 0, cold}, {1, 1, 2, two},
+                 {1, 0.74, 0, two},  {1, 0.76, 0, seven}, {1, 1, 3, seven}};
+    for (size_t c = 0; c < CAIRN__COUNT(cases); c++) {
+        enum { N = 20000 };
+        cairn_status status = CAIRN_STATUS_INIT;
+        cairn_sampling_options o = cairn_sampling_defaults();
+        int seen[4] = {0};
+        o.temperature = cases[c].temperature;
+        o.top_p = cases[c].top_p;
+        o.top_k = cases[c].top_k;
+        cairn_sampler *s = cairn_sampler_new(4, &o, &status);
+        CHECK_OK(status);
+        for (int i = 0; i < N; i++)
+            seen[cairn_sampler_draw(s, logits, 1, i)]++;
+        for (int i = 0; i < 4; i++) {
+            double p = cases[c].expected[i]; /* five standard deviations */
+            CHECK_NEAR((double)seen[i] / N, p, 5 * sqrt(p * (1 - p) / N));
+        }
+        cairn_sampler_free(s);
+    }
+}
+
+TEST(draws_depend_on_seed_row_and_place_only)
+{
+    cairn_sampling_options o = cairn_sampling_defaults();
+    float logits[50];
+    int same[3] = {0};
+    for (int i = 0; i < 50; i++)
+        logits[i] = (float)(i % 7) / 7;
+    cairn_sampler *a = cairn_sampler_new(50, &o, NULL), *b = cairn_sampler_new(50, &o, NULL);
+    o.seed = 1;
+    cairn_sampler *c = cairn_sampler_new(50, &o, NULL);
+    for (int i = 199; i >= 0; i--) {
+        int32_t x = cairn_sampler_draw(a, logits, 3, i);
+        same[0] += x == cairn_sampler_draw(b, logits, 3, i);
+        same[1] += x == cairn_sampler_draw(c, logits, 3, i);
+        same[2] += x == cairn_sampler_draw(b, logits, 4, i);
+    }
+    CHECK_INT(same[0], 200);
+    CHECK(same[1] < 20);
+    CHECK(same[2] < 20);
+    cairn_sampler_free(a);
+    cairn_sampler_free(b);
+    o.temperature = 0;
+    cairn_sampler *greedy = cairn_sampler_new(50, &o, NULL);
+    CHECK_INT(cairn_sampler_draw(greedy, logits, 0, 0), 6);
+    cairn_sampler_free(greedy);
+    cairn_sampler_free(c);
 }

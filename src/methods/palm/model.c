@@ -58,8 +58,8 @@ bool cairn__palm_check(cairn_graph *g, const cairn_palm_options *o)
                                  "more", (long long)o->vocabulary);
     return o->head_size % 2 == 0 ||
            cairn__graph_fail(g, CAIRN_ERR_VALUE,
-                             "palm: head_size %lld, expected an even number: its numbers are turned "
-                             "in pairs",
+                             "palm: head_size %lld, expected an even number: its numbers are "
+                             "turned in pairs",
                              (long long)o->head_size);
 }
 
@@ -137,7 +137,8 @@ cairn_tensor cairn__palm_logits(cairn_tensor x, cairn_tensor table, const cairn_
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
-/* u times several matrices as one. */
+/* u times several matrices as one. All that a parallel block reads as one product took longer than
+ * these two: its parts are far apart in each row, and have to be copied for what follows. */
 static cairn_tensor product(cairn_tensor u, const cairn_tensor *matrices, int n)
 {
     return cairn_matmul(u, cairn_concat(matrices, n, 1));
@@ -174,14 +175,11 @@ static cairn_tensor block(cairn_tensor x, int64_t B, const cairn_palm_options *o
 {
     const cairn__palm_matrices m = cairn__palm_matrices_of(x.graph, o);
     const cairn_tensor first[] = {m.query, m.key, m.value, o->gated ? m.gate : m.hidden, m.hidden};
-    int64_t qkv = (o->heads + 2 * cairn__palm_kv_heads(o)) * o->head_size;
-    int64_t hidden = (o->gated ? 2 : 1) * cairn__palm_hidden(o);
     int n = o->gated ? 2 : 1;
     cairn_tensor u = cairn_layer_norm(x, "norm", o->epsilon, false);
     if (o->parallel) {
-        cairn_tensor all = product(u, first, 3 + n);
-        cairn_tensor a = attend(cairn_slice(all, 1, 0, qkv, 1), B, o, &m, turned);
-        return cairn_add(x, cairn_add(a, feed(cairn_slice(all, 1, qkv, hidden, 1), o, &m)));
+        cairn_tensor a = attend(product(u, first, 3), B, o, &m, turned);
+        return cairn_add(x, cairn_add(a, feed(product(u, first + 3, n), o, &m)));
     }
     x = cairn_add(x, attend(product(u, first, 3), B, o, &m, turned));
     u = cairn_layer_norm(x, "norm2", o->epsilon, false);

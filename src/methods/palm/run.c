@@ -119,8 +119,8 @@ static void build_evaluation(const void *user, cairn_graph *g, const cairn_build
                  "accuracy");
 }
 
-/* The gradient of attention computes its probabilities again, the rest is kept: r = 0, a = 1. What a
- * limit of memory (--memory) makes the compiler add is not counted. */
+/* The gradient of attention computes its probabilities again, the rest is kept: r = 0, a = 1. What
+ * a limit of memory (--memory) makes the compiler add is not counted. */
 static int speed(const void *user, const cairn_build *b, double windows_per_second,
                  cairn_figure *figures)
 {
