@@ -38,7 +38,8 @@ struct cairn_report;
 struct cairn_figure;
 
 /* Shards as what a run learns from: windows of T tokens, each with the one that follows it. The
- * test split is the last windows, not drawn ones, so that it holds no text beside a training window. */
+ * test split is the last windows, not drawn ones, so that it holds no text beside a training
+ * window. */
 typedef struct cairn_token_data {
     const cairn_tokens *const *shards; /* n of them, borrowed */
     int64_t n;

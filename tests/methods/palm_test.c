@@ -7,6 +7,7 @@
 #include "cairn/nn.h"
 #include "cairn/optim.h"
 #include "methods/palm/model.h"
+#include "methods/palm/run.h"
 #include "test.h"
 
 /* ---- running a graph ------------------------------------------------------------------------- */
@@ -482,4 +483,134 @@ TEST(draws_depend_on_seed_row_and_place_only)
     CHECK_INT(cairn_sampler_draw(greedy, logits, 0, 0), 6);
     cairn_sampler_free(greedy);
     cairn_sampler_free(c);
+}
+
+/* ---- training on shards ---------------------------------------------------------------------- */
+
+static cairn_tokens *shard_of_numbers(int n)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_token_writer *w = cairn_tokens_create(test_path("t.tokens"), 11, 0, &status);
+    for (int32_t i = 0, x = 1; i < n; i++, x = (x * 3 + i / 7) % 11)
+        cairn_tokens_add(w, &x, 1, &status);
+    cairn_tokens_finish(w, &status);
+    cairn_token_writer_free(w);
+    cairn_tokens *t = cairn_tokens_open(test_path("t.tokens"), &status);
+    CHECK_OK(status);
+    return t;
+}
+
+typedef struct training {
+    cairn__palm_run run;
+    cairn_problem problem;
+    cairn_tokens *shard;
+    cairn_token_data tokens;
+    cairn_train_options options;
+    cairn_train_setup setup;
+} training;
+
+static void training_open(training *t, const char *directory, int64_t steps)
+{
+    t->run = cairn__palm_run_defaults();
+    t->run.model = small(7);
+    t->run.training.peak = 1e12;
+    t->shard = shard_of_numbers(1000);
+    t->tokens = (cairn_token_data){.shards = (const cairn_tokens *const *)&t->shard,
+                                   .n = 1,
+                                   .length = 8,
+                                   .test_fraction = 0.1};
+    t->options = cairn_train_defaults();
+    t->options.batch = 4;
+    t->options.length = (cairn_span){(double)steps, CAIRN_STEPS};
+    t->options.checkpoint = (cairn_span){5, CAIRN_STEPS};
+    cairn__palm_run_problem(&t->run, &t->problem);
+    t->setup = (cairn_train_setup){.problem = &t->problem,
+                                   .tokens = &t->tokens,
+                                   .options = &t->options,
+                                   .directory = directory};
+}
+
+/* Trains to the end, or interrupts after `stop` steps. */
+static void train(training *t, int64_t stop)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_trainer *trainer = cairn_trainer_new(&t->setup, &status);
+    CHECK_OK(status);
+    if (trainer) {
+        CHECK_INT(cairn_trainer_items(trainer), 124 - 12);
+        CHECK(!cairn_trainer_data(trainer));
+    }
+    while (trainer && cairn_trainer_advance(trainer, 0, &status))
+        if (stop && cairn_trainer_progress(trainer).step == stop) {
+            cairn_trainer_interrupt(trainer, &status);
+            break;
+        }
+    CHECK_OK(status);
+    cairn_trainer_free(trainer);
+}
+
+static char *model_of(const char *directory, size_t *n)
+{
+    char path[1100];
+    snprintf(path, sizeof path, "%s/model.safetensors", directory);
+    return test_read_file(path, n);
+}
+
+TEST(a_run_on_tokens_goes_on_to_the_same_bits)
+{
+    char whole_run[1024], parts[1024];
+    size_t n[2];
+    training t;
+    snprintf(whole_run, sizeof whole_run, "%s", test_path("whole"));
+    snprintf(parts, sizeof parts, "%s", test_path("parts"));
+    training_open(&t, whole_run, 40); /* more than an epoch of 28 batches */
+    train(&t, 0);
+    t.setup.directory = parts;
+    train(&t, 7);
+    t.setup.resume = true;
+    train(&t, 33);
+    train(&t, 0);
+    char *a = model_of(whole_run, &n[0]), *b = model_of(parts, &n[1]);
+    CHECK(a && b && n[0] == n[1] && memcmp(a, b, n[0]) == 0);
+    cairn__free(a);
+    cairn__free(b);
+    cairn_tokens_free(t.shard);
+}
+
+/* The unigram entropy of the shard is near log 11: what is below it has been learned. */
+TEST(a_small_model_learns_its_text)
+{
+    training t;
+    cairn_status status = CAIRN_STATUS_INIT;
+    training_open(&t, NULL, 300);
+    cairn_trainer *trainer = cairn_trainer_new(&t.setup, &status);
+    while (trainer && cairn_trainer_advance(trainer, 1, &status)) {}
+    CHECK_OK(status);
+    if (trainer) {
+        double tokens = cairn_trainer_figure(trainer, "tokens_per_second");
+        cairn_palm_options o = t.run.model;
+        o.vocabulary = 11;
+        cairn_palm_work w = cairn_palm_work_of(&o, 8, 0, 1);
+        CHECK(cairn_trainer_figure(trainer, "train/loss") < 0.75 * log(11));
+        CHECK_NEAR(cairn_trainer_figure(trainer, "mfu"), tokens * w.model / 1e12, 1e-12);
+        CHECK_NEAR(cairn_trainer_figure(trainer, "hfu"), tokens * w.hardware / 1e12, 1e-12);
+    }
+    cairn_trainer_free(trainer);
+    cairn_tokens_free(t.shard);
+}
+
+TEST(runs_on_tokens_refuse_what_is_for_data_sets)
+{
+    training t;
+    cairn_status status = CAIRN_STATUS_INIT;
+    training_open(&t, NULL, 3);
+    t.options.shuffle_window = 5;
+    CHECK(!cairn_trainer_new(&t.setup, &status));
+    CHECK_CONTAINS(status.message, "shuffle_window and sum_seed are for data sets");
+    status = (cairn_status)CAIRN_STATUS_INIT;
+    t.options.shuffle_window = 0;
+    t.tokens.length = 2000;
+    CHECK(!cairn_trainer_new(&t.setup, &status));
+    CHECK_CONTAINS(status.message, "0 windows of 2000 tokens");
+    cairn_tokens_free(t.shard);
 }

@@ -210,11 +210,13 @@ static bool check(const cairn_palm_options *o, int64_t batch, int64_t prompt, in
     if (!good)
         cairn__fail(status, g->status.code, "%s", g->status.message);
     cairn_graph_free(g);
-    return good && ((batch > 0 && prompt > 0 && capacity >= prompt && capacity < INT32_MAX / batch) ||
-                    cairn__fail(status, CAIRN_ERR_VALUE,
-                                "palm: %lld rows of %lld tokens, %lld of them of a prompt, expected "
-                                "1 or more of each and a prompt that fits",
-                                (long long)batch, (long long)capacity, (long long)prompt));
+    if (!good)
+        return false;
+    return (batch > 0 && prompt > 0 && capacity >= prompt && capacity < INT32_MAX / batch) ||
+           cairn__fail(status, CAIRN_ERR_VALUE,
+                       "palm: %lld rows of %lld tokens, %lld of them of a prompt, expected 1 or "
+                       "more of each and a prompt that fits",
+                       (long long)batch, (long long)capacity, (long long)prompt);
 }
 
 cairn_palm_decoder *cairn_palm_decoder_new(const cairn_graph *graph, const cairn_palm_options *o,
