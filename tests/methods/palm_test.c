@@ -614,3 +614,62 @@ TEST(runs_on_tokens_refuse_what_is_for_data_sets)
     CHECK_CONTAINS(status.message, "0 windows of 2000 tokens");
     cairn_tokens_free(t.shard);
 }
+
+/* ---- the whole model, written again elsewhere ------------------------------------------------ */
+
+/* As in tools/golden/palm.py. */
+static void set_by_name(cairn_graph *g, cairn_status *status)
+{
+    cairn_variable *const *list;
+    for (int i = cairn_graph_variables(g, &list) - 1; i >= 0; i--) {
+        static float x[512];
+        const char *name = cairn_variable_name(list[i]);
+        int64_t n = cairn_shape_count(cairn_variable_shape(list[i]));
+        double bytes = 0, one = strstr(name, "scale") ? 1 : 0;
+        for (const char *c = name; *c; c++)
+            bytes += *c;
+        for (int64_t j = 0; j < n && CHECK(n <= 512); j++)
+            x[j] = (float)(0.4 * sin(0.37 * (double)j + bytes) + one);
+        cairn_variable_write(list[i], x, (size_t)n * sizeof *x, status);
+    }
+}
+
+TEST(logits_and_loss_of_sixteen_models)
+{
+    static const int32_t tokens[] = {1, 5, 0, 6, 2}, next[] = {5, 0, 6, 2, 3};
+    size_t size;
+    int used = 0, way, models = 0;
+    char *text = test_read_file(TEST_SOURCES "/methods/golden/palm.txt", &size);
+    for (const char *rest = text; rest && sscanf(rest, "%d%n", &way, &used) == 1; models++) {
+        cairn_status status = CAIRN_STATUS_INIT;
+        cairn_palm_options o = small(way);
+        float y[35];
+        double expected[9];
+        o.vocabulary = 7;
+        o.width = 6;
+        o.head_size = 4;
+        rest += used;
+        for (int i = 0; i < 9; i++, rest += used)
+            CHECK(sscanf(rest, "%lf%n", &expected[i], &used) == 1);
+        cairn_graph *g = cairn_graph_new();
+        cairn_tensor logits =
+            cairn_palm(cairn_constant(g, CAIRN_I32, CAIRN_SHAPE(1, 5), tokens), &o);
+        cairn_palm_loss l = cairn_palm_losses(
+            logits, cairn_constant(g, CAIRN_I32, CAIRN_SHAPE(1, 5), next), o.z_loss);
+        cairn_output(logits, "logits");
+        cairn_output(l.cross_entropy, "loss");
+        cairn_output(l.log_z, "log_z");
+        cairn_program *p = cairn_compile(g, cairn_cpu(), &status);
+        set_by_name(g, &status);
+        cairn_program_run(p, &status);
+        cairn_program_fetch(p, "logits", y, sizeof y, &status);
+        check_all(y + 28, expected, 7, 1e-5);
+        CHECK_NEAR(cairn_program_scalar(p, "loss", &status), expected[7], 1e-5);
+        CHECK_NEAR(cairn_program_scalar(p, "log_z", &status), expected[8], 1e-5);
+        CHECK_OK(status);
+        cairn_program_free(p);
+        cairn_graph_free(g);
+    }
+    CHECK_INT(models, 16);
+    cairn__free(text);
+}
