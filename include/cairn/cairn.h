@@ -26,6 +26,8 @@
 #include "cairn/cicw.h"     /* a method: weights for labels that may be wrong */
 #include "cairn/ssd.h"      /* a method: teachers, students and data without labels */
 #include "cairn/spl.h"      /* a method: sub-pseudo labels for weakly labelled data */
+#include "cairn/palm.h"     /* a method: a language model of parallel blocks */
+#include "cairn/generate.h" /* tokens drawn from logits */
 #include "cairn/difference.h" /* how much predictions of models differ */
 
 #endif

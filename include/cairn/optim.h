@@ -216,12 +216,19 @@ CAIRN_API void cairn_adamw(cairn_graph *g, cairn_tensor loss, const cairn_adamw_
  *   x -= a u     with a = rate, or min(rate, 1 / sqrt(t)) with `relative_step`,
  *                times max(epsilon2, rms(x)) with `scale_parameter`
  *
- * State: r and c; or v, of x's shape, for fewer than two axes and without `factored`. More than two
- * axes count as a batch of matrices.
- * Source: Shazeer and Stern 2018, algorithms 4 and 5 and section 9. arXiv:1804.04235 */
+ * With `momentum` m = momentum m + (1 - momentum) a u, and x -= m. With `rate_decay` x is first
+ * multiplied by 1 - rate^2, the rate before it is scaled by x. So PaLM is trained: momentum 0.9,
+ * rate_decay, without `factored`.
+ *
+ * State: r and c; or v, of x's shape, for fewer than two axes and without `factored`; m with a
+ * momentum. More than two axes count as a batch of matrices.
+ * Source: Shazeer and Stern 2018, algorithms 4 and 5 and section 9. arXiv:1804.04235; rate_decay:
+ * Chowdhery et al. 2022, section 5. arXiv:2204.02311 */
 typedef struct cairn_adafactor_options {
     double learning_rate, epsilon1, epsilon2, clip, decay_power;
     bool relative_step, scale_parameter, factored;
+    double momentum;
+    bool rate_decay;
 } cairn_adafactor_options;
 CAIRN_API cairn_adafactor_options cairn_adafactor_defaults(void);
 CAIRN_API void cairn_adafactor(cairn_graph *g, cairn_tensor loss,

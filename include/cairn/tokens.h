@@ -147,9 +147,11 @@ typedef struct cairn_window_options {
     bool shuffle;   /* a new order of all windows in each epoch; else as they stand */
     int64_t seed;   /* draws the orders */
     bool drop_last; /* leave out a last batch of fewer than B */
+    int64_t first;  /* use windows from this one .. */
+    int64_t most;   /* .. so many at most; 0: all that follow */
 } cairn_window_options;
 
-/* 256 ids, 16 windows, shuffled by seed 0, the last batch dropped. */
+/* 256 ids, 16 windows, shuffled by seed 0, the last batch dropped, all windows. */
 CAIRN_API cairn_window_options cairn_window_defaults(void);
 
 typedef struct cairn_window_batch {

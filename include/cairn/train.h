@@ -24,6 +24,7 @@
 
 #include "cairn/compile.h"
 #include "cairn/data.h"
+#include "cairn/tokens.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,18 +35,32 @@ extern "C" {
 
 struct cairn_trainer;
 struct cairn_report;
+struct cairn_figure;
+
+/* Shards as what a run learns from: windows of T tokens, each with the one that follows it. The
+ * test split is the last windows, not drawn ones, so that it holds no text beside a training
+ * window. */
+typedef struct cairn_token_data {
+    const cairn_tokens *const *shards; /* n of them, borrowed */
+    int64_t n;
+    int64_t length;       /* T */
+    double test_fraction; /* of the windows */
+    int64_t limit;        /* train on the first so many; 0: all */
+} cairn_token_data;
 
 /* What a problem is built for. */
 typedef struct cairn_build {
-    const cairn_dataset *data; /* borrowed */
+    const cairn_dataset *data; /* borrowed; NULL where the run reads tokens */
     int64_t batch;             /* examples in a run of the program: a part of a step's batch */
     int64_t steps_per_epoch;
     int64_t total_steps; /* of the whole run, for schedules */
+    const cairn_token_data *tokens; /* borrowed; NULL where it reads a data set */
+    double peak; /* FLOPs a second of a large product on this machine, where `speed` asks for it */
 } cairn_build;
 
-/* Graph inputs named "x" (f32 [batch, features]) and "label" (i32 [batch]) are fed from the data;
- * any other input is an error unless the problem feeds it. Functions report through the graph's
- * sticky error. */
+/* Graph inputs named "x" (f32 [batch, features]) and "label" (i32 [batch]), or of shards "tokens"
+ * (i32 [batch, T + 1]), are fed from the data; any other input is an error unless the problem
+ * feeds it. Functions report through the graph's sticky error. */
 typedef struct cairn_problem {
     const void *user;
 
@@ -76,7 +91,14 @@ typedef struct cairn_problem {
      * May be NULL. */
     bool (*report)(const void *user, struct cairn_trainer *trainer, struct cairn_report *report,
                    cairn_status *status);
+
+    /* Figures that follow from the speed of training, logged beside the outputs: fills at most
+     * CAIRN_SPEED_FIGURES and returns how many. May be NULL. */
+    int (*speed)(const void *user, const cairn_build *b, double examples_per_second,
+                 struct cairn_figure *figures);
 } cairn_problem;
+
+enum { CAIRN_SPEED_FIGURES = 4 };
 
 /* ---- options
  * --------------------------------------------------------------------------------------- */
@@ -140,6 +162,7 @@ typedef struct cairn_config_section {
 typedef struct cairn_train_setup {
     const cairn_problem *problem;         /* copied; its user pointer is borrowed */
     const cairn_dataset *data;            /* borrowed */
+    const cairn_token_data *tokens;       /* instead of data: copied, its shards borrowed */
     const cairn_train_options *options;   /* copied */
     const char *directory;                /* of the run, made if missing; NULL: nothing on disk */
     bool resume;                          /* continue the run in the directory */
@@ -194,7 +217,11 @@ CAIRN_API cairn_history cairn_trainer_history(const cairn_trainer *t, const char
 
 /* The graph that is trained: for its variables. Borrowed. */
 CAIRN_API cairn_graph *cairn_trainer_graph(cairn_trainer *t);
+/* NULL where it reads tokens. */
 CAIRN_API const cairn_dataset *cairn_trainer_data(const cairn_trainer *t);
+
+/* Items of the training split: an epoch. */
+CAIRN_API int64_t cairn_trainer_items(const cairn_trainer *t);
 
 /* ---- stages
  * --------------------------------------------------------------------------------------------

@@ -44,9 +44,7 @@ static void show_progress(const cli_call *call, const arm *arms, int n)
         cairn__text_add(&line, "  %s%sepoch %.1f, loss %.4g, %.0f ex/s", arms[i].name,
                         *arms[i].name ? ": " : "",
                         (double)p.examples /
-                            (double)CAIRN__MAX(cairn_dataset_count(
-                                                   cairn_trainer_data(arms[i].trainer),
-                                                   CAIRN_SPLIT_TRAIN),
+                            (double)CAIRN__MAX(cairn_trainer_items(arms[i].trainer),
                                                (int64_t)1),
                         p.loss, p.examples_per_second);
     }
@@ -88,7 +86,7 @@ static void print_table(const arm *arms, int n)
     printf("\n  %-16s %10s %10s %9s %9s\n", "", "train loss", "test loss", "epochs", "seconds");
     for (int i = 0; i < n; i++) {
         cairn_progress p = cairn_trainer_progress(arms[i].trainer);
-        int64_t items = cairn_dataset_count(cairn_trainer_data(arms[i].trainer), CAIRN_SPLIT_TRAIN);
+        int64_t items = cairn_trainer_items(arms[i].trainer);
         printf("  %-16s %10.3f %10.3f %9.1f %9.1f\n", *arms[i].name ? arms[i].name : "result",
                cairn_trainer_figure(arms[i].trainer, "train/loss"),
                cairn_trainer_figure(arms[i].trainer, "test/loss"),
@@ -179,7 +177,7 @@ static void add_losses(cairn_report *report, const arm *arms, int n)
     double train[MOST_ARMS], test[MOST_ARMS], seconds[MOST_ARMS], epochs[MOST_ARMS];
     for (int i = 0; i < n; i++) {
         cairn_progress p = cairn_trainer_progress(arms[i].trainer);
-        int64_t items = cairn_dataset_count(cairn_trainer_data(arms[i].trainer), CAIRN_SPLIT_TRAIN);
+        int64_t items = cairn_trainer_items(arms[i].trainer);
         names[i] = arms[i].name;
         train[i] = cairn_trainer_figure(arms[i].trainer, "train/loss");
         test[i] = cairn_trainer_figure(arms[i].trainer, "test/loss");

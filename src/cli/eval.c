@@ -105,7 +105,7 @@ static bool run(cli_call *call, cairn_status *status)
     if (!data)
         return false;
     cairn_graph *g = cairn_graph_new();
-    cairn_build b = {data, values.batch, 1, 1};
+    cairn_build b = {.data = data, .batch = values.batch, .steps_per_epoch = 1, .total_steps = 1};
     eval_session.method->problem(eval_session.options.bytes, &problem);
     problem.build_evaluation(problem.user, g, &b);
     snprintf(model, sizeof model, "%s/model.safetensors", call->word[0]);

@@ -58,7 +58,8 @@ static bool is_run(const char *path)
 /* The probabilities of a classifier; of another model what `cairn eval` measures. */
 static void build(const cairn_problem *problem, cairn_graph *g, const cairn_dataset *data)
 {
-    cairn_build b = {data, values.batch, 1, 1};
+    cairn_build b = {
+        .data = data, .batch = values.batch, .steps_per_epoch = 1, .total_steps = 1};
     if (problem->build_prediction && cairn_dataset_classes(data) > 1)
         problem->build_prediction(problem->user, g, &b);
     else

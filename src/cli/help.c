@@ -8,7 +8,7 @@
 static void flag_text(const cairn_option *row, char *text, size_t size)
 {
     static const char *const values[] = {"", " NUMBER", " N", "", " CHOICE", " TEXT", " PATH",
-                                         " LENGTH"};
+                                         " LENGTH", " SIZE"};
     char name[96];
     size_t i = 0;
     for (; row->name[i] && i < sizeof name - 1; i++)

@@ -16,16 +16,18 @@ static bool run(cli_call *call, cairn_status *status)
     if (stat(path, &info) != 0)
         return cairn__fail(status, CAIRN_ERR_STATE,
                            "%s: no checkpoint yet, so there is nothing to report", call->word[0]);
-    cairn_dataset *data = session_data(&report_session, status);
-    cairn_trainer *t = data ? session_trainer(&report_session, data, call->word[0],
-                                              report_session.method->name, true, sections, status)
-                            : NULL;
+    cairn_dataset *data = session_source(&report_session, status);
+    cairn_trainer *t = cairn_ok(status)
+                           ? session_trainer(&report_session, data, call->word[0],
+                                             report_session.method->name, true, sections, status)
+                           : NULL;
     bool good = t && cairn_trainer_report(t, status);
     snprintf(path, sizeof path, "%s/report.html", call->word[0]);
     if (good)
         printf("report: %s\n", path);
     cairn_trainer_free(t);
     cairn_dataset_free(data);
+    session_close(&report_session);
     return good;
 }
 

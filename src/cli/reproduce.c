@@ -104,7 +104,9 @@ static bool reproduce(cli_call *call, const cairn_dataset *data, const char *out
     cairn__text summary = {.status = status};
     snprintf(title, sizeof title, "%s: claims measured", rep.method->name);
     cairn_report *report = cairn_report_new(title);
+    cairn_token_data room;
     cairn__reproduction r = {.data = data,
+                             .tokens = session_tokens(&rep, &room),
                              .quick = values.quick,
                              .seeds = values.seeds,
                              .directory = out,
@@ -145,12 +147,13 @@ static bool run(cli_call *call, cairn_status *status)
     int64_t items = values.quick ? rep.method->quick_items : rep.method->items;
     if (!rep.data.limit)
         rep.data.limit = items ? items : values.quick ? 1000 : 4000;
-    cairn_dataset *data = session_data(&rep, status);
-    if (data && mkdir(out, 0777) != 0 && errno != EEXIST)
+    cairn_dataset *data = session_source(&rep, status);
+    if (cairn_ok(status) && mkdir(out, 0777) != 0 && errno != EEXIST)
         cairn__fail_errno(status, out, "make");
     cli_catch_interrupts();
-    bool good = data && reproduce(call, data, out, status);
+    bool good = cairn_ok(status) && reproduce(call, data, out, status);
     cairn_dataset_free(data);
+    session_close(&rep);
     return good;
 }
 

@@ -64,9 +64,9 @@ static bool open_arms(const cli_call *call, int n, cairn_dataset **data, cairn_s
         char title[160];
         if (!session_read(&a->session, a->directory, status))
             return false;
-        if (!*data)
-            *data = session_data(&a->session, status);
-        if (!*data)
+        if (!*data) /* arms share a data set, and open shards of their own */
+            *data = session_source(&a->session, status);
+        if (!cairn_ok(status))
             return false;
         snprintf(title, sizeof title, "%s%s%.63s", a->session.method->name, *a->name ? ": " : "",
                  a->name);
@@ -110,8 +110,10 @@ static bool run(cli_call *call, cairn_status *status)
         good = arms_report(arms, n, "Comparison", path, status);
     if (good && !call->json)
         printf("report: %s\n", path);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         cairn_trainer_free(arms[i].trainer);
+        session_close(&arms[i].session);
+    }
     cairn_dataset_free(data);
     return good;
 }

@@ -1,6 +1,7 @@
 /* A method with its options and its data: see session.h. */
 #include "cli/session.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,8 +57,88 @@ bool session_set(session *s, const char *name, const char *value, cairn_status *
     return cairn__fail(status, CAIRN_ERR_NAME, "unknown option '%s' of %s", name, s->method->name);
 }
 
+/* ---- tokens ---------------------------------------------------------------------------------- */
+
+static bool is_shard(const char *path)
+{
+    char head[8] = "";
+    FILE *file = fopen(path, "rb");
+    bool good = file && fread(head, 1, sizeof head, file) == sizeof head;
+    if (file)
+        fclose(file);
+    return good && memcmp(head, "CAIRNTOK", sizeof head) == 0;
+}
+
+static bool encode_text(const char *text, const char *shard, cairn_status *status)
+{
+    cairn_text *documents = cairn_text_open(text, NULL, status);
+    cairn_token_writer *w = cairn_tokens_create(shard, CAIRN_BYTE_VOCABULARY, 0, status);
+    bool good = documents && w &&
+                cairn_tokens_encode(documents, cairn_encode_bytes, NULL, w, status) >= 0 &&
+                cairn_tokens_finish(w, status);
+    cairn_token_writer_free(w);
+    cairn_text_free(documents);
+    return good;
+}
+
+/* A shard of a text's bytes. Its file is gone at once: an open shard is mapped. */
+static cairn_tokens *bytes_of(const char *text, cairn_status *status)
+{
+    const char *folder = getenv("TMPDIR");
+    char directory[CAIRN_TEXT_SIZE], shard[CAIRN_TEXT_SIZE + 16];
+    snprintf(directory, sizeof directory, "%s/cairn-XXXXXX", folder && *folder ? folder : "/tmp");
+    if (!mkdtemp(directory)) {
+        cairn__fail_errno(status, directory, "make");
+        return NULL;
+    }
+    snprintf(shard, sizeof shard, "%s/tokens", directory);
+    cairn_tokens *tokens =
+        encode_text(text, shard, status) ? cairn_tokens_open(shard, status) : NULL;
+    unlink(shard);
+    rmdir(directory);
+    return tokens;
+}
+
+cairn_dataset *session_source(session *s, cairn_status *status)
+{
+    if (!s->method->context)
+        return session_data(s, status);
+    if (!*s->data.data)
+        cairn__fail(status, CAIRN_ERR_VALUE,
+                    "--data is missing: a shard of tokens, a text, or a folder of texts");
+    else if (!s->method->check || s->method->check(s->options.bytes, NULL, status))
+        s->shard = is_shard(s->data.data) ? cairn_tokens_open(s->data.data, status)
+                                          : bytes_of(s->data.data, status);
+    return NULL;
+}
+
+void session_close(session *s)
+{
+    cairn_tokens_free(s->shard);
+    s->shard = NULL;
+}
+
+const cairn_token_data *session_tokens(const session *s, cairn_token_data *room)
+{
+    if (!s->shard)
+        return NULL;
+    *room = (cairn_token_data){.shards = (const cairn_tokens *const *)&s->shard,
+                               .n = 1,
+                               .length = s->method->context(s->options.bytes),
+                               .test_fraction = s->data.test_fraction,
+                               .limit = s->data.limit};
+    return room;
+}
+
+/* ---- data sets ------------------------------------------------------------------------------- */
+
 cairn_dataset *session_data(session *s, cairn_status *status)
 {
+    if (s->method->context) {
+        cairn__fail(status, CAIRN_ERR_VALUE, "%s learns from tokens; this works on data sets",
+                    s->method->name);
+        return NULL;
+    }
     static const char standard[] = "/usr/share/datasets/fashion-mnist";
     if (!*s->data.data && access(standard, R_OK) == 0)
         snprintf(s->data.data, sizeof s->data.data, "%s", standard);
@@ -110,8 +191,10 @@ cairn_trainer *session_trainer(const session *s, const cairn_dataset *data, cons
     cairn_problem problem;
     add_sections(s, sections);
     s->method->problem(s->options.bytes, &problem);
+    cairn_token_data tokens;
     cairn_train_setup setup = {.problem = &problem,
                                .data = data,
+                               .tokens = session_tokens(s, &tokens),
                                .options = &s->train,
                                .directory = directory,
                                .resume = resume,

@@ -17,6 +17,7 @@ typedef struct session {
     cairn_data_options data;
     cairn_noise_options noise;
     cairn_train_options train;
+    cairn_tokens *shard; /* of a method that learns from tokens, once session_source() opened it */
 } session;
 
 /* Fills a session with a method's defaults. Errors: CAIRN_ERR_NAME for an unknown method. */
@@ -32,6 +33,15 @@ bool session_set(session *s, const char *name, const char *value, cairn_status *
  * options against it. Without --data
  * the place of Debian's data sets is tried. The caller frees the data set. */
 cairn_dataset *session_data(session *s, cairn_status *status);
+
+/* The same for methods of both kinds. For one that learns from tokens the shard of the session is
+ * opened, and NULL returned; --data is a shard, or a text or folder of texts, whose bytes are the
+ * tokens then. session_close() also after an error. */
+cairn_dataset *session_source(session *s, cairn_status *status);
+void session_close(session *s);
+
+/* The tokens of the session, for the method's options, or NULL: shards is borrowed from it. */
+const cairn_token_data *session_tokens(const session *s, cairn_token_data *room);
 
 /* A trainer for the session in `directory`; `title` names it. `sections` must have room for
  * CLI_SECTIONS and live as long as the trainer. */

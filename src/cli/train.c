@@ -6,6 +6,7 @@
 #include "cli/arms.h"
 #include "cli/stages.h"
 #include "train/config.h"
+#include "train/source.h"
 
 typedef struct run_options {
     char out[CAIRN_TEXT_SIZE], config[CAIRN_TEXT_SIZE], save_config[CAIRN_TEXT_SIZE];
@@ -112,10 +113,16 @@ static bool print_plan(const cli_call *call, const session *s, const cairn_datas
 {
     cairn_problem problem;
     cairn_graph *g = cairn_graph_new();
-    int64_t items = cairn_dataset_count(data, CAIRN_SPLIT_TRAIN);
+    cairn_token_data room;
+    const cairn_token_data *tokens = session_tokens(s, &room);
+    int64_t items = cairn__source_count(data, tokens, CAIRN_SPLIT_TRAIN);
     int64_t steps_per_epoch = CAIRN__MAX(items / s->train.batch, (int64_t)1), parameters = 0;
     int64_t total = cairn_span_steps(s->train.length, 0, steps_per_epoch, s->train.batch);
-    cairn_build b = {data, s->train.batch, steps_per_epoch, total};
+    cairn_build b = {.data = data,
+                     .batch = s->train.batch,
+                     .steps_per_epoch = steps_per_epoch,
+                     .total_steps = total,
+                     .tokens = tokens};
     cairn_variable *const *list;
     s->method->problem(s->options.bytes, &problem);
     problem.build(problem.user, g, &b);
@@ -237,10 +244,12 @@ static bool run(cli_call *call, cairn_status *status)
     if (*run_values.save_config)
         return save_config(&arms[0].session, status);
     int n = read_arms(status);
-    cairn_dataset *data = n ? session_data(&arms[0].session, status) : NULL;
-    bool good = data != NULL;
-    for (int i = 1; i < n; i++)
+    cairn_dataset *data = n ? session_source(&arms[0].session, status) : NULL;
+    bool good = n && cairn_ok(status);
+    for (int i = 1; i < n; i++) {
         arms[i].session.data = arms[0].session.data;
+        arms[i].session.shard = arms[0].session.shard;
+    }
     cairn_threads_set((int)arms[0].session.train.threads);
     session_default_directory(arms[0].session.method->name, out);
     if (*run_values.out)
@@ -258,6 +267,7 @@ static bool run(cli_call *call, cairn_status *status)
     for (int i = 0; i < n; i++)
         cairn_trainer_free(arms[i].trainer);
     cairn_dataset_free(data);
+    session_close(&arms[0].session);
     return good;
 }
 

@@ -8,7 +8,7 @@ struct cairn_windows {
     cairn_window_options options;
     const cairn_tokens **shards; /* [n], owned; each is borrowed */
     int64_t *first;              /* [n + 1], owned: number of each shard's first window */
-    int64_t n, batches;
+    int64_t n, used, batches;    /* used: windows of the stretch that options name */
     int32_t *ids;     /* [B, T + 1], owned */
     int64_t *numbers; /* [B], owned */
     cairn_loader_position next;
@@ -56,6 +56,13 @@ static bool fill(cairn_windows *w, const cairn_tokens *const *shards, cairn_stat
     if (!count_windows(w, status))
         return false;
     int64_t all = w->first[w->n];
+    if (o->first < 0 || o->first > all || o->most < 0)
+        return cairn__fail(status, CAIRN_ERR_VALUE,
+                           "%s: windows from %lld, %lld at most, expected a place in %lld",
+                           cairn__tokens_name(shards[0]), (long long)o->first, (long long)o->most,
+                           (long long)all);
+    all -= o->first;
+    w->used = all = o->most ? CAIRN__MIN(all, o->most) : all;
     w->batches = o->drop_last ? all / o->batch : (all + o->batch - 1) / o->batch;
     if (w->batches == 0)
         return cairn__fail(status, CAIRN_ERR_VALUE,
@@ -108,11 +115,12 @@ static int64_t shard_of(const cairn_windows *w, int64_t window)
 
 static bool take_row(cairn_windows *w, int64_t row, int64_t place, cairn_status *status)
 {
-    int64_t all = w->first[w->n], length = w->options.length, window = place;
+    int64_t length = w->options.length, window = place;
     if (w->options.shuffle)
         window = cairn__permute((uint64_t)w->options.seed,
-                                cairn_random_stream("data/windows") + (uint64_t)w->next.epoch, all,
-                                place);
+                                cairn_random_stream("data/windows") + (uint64_t)w->next.epoch,
+                                w->used, place);
+    window += w->options.first;
     int64_t shard = shard_of(w, window);
     w->numbers[row] = window;
     return cairn_tokens_read(w->shards[shard], (window - w->first[shard]) * length, length + 1,
@@ -128,7 +136,7 @@ const cairn_window_batch *cairn_windows_next(cairn_windows *w, cairn_status *sta
         w->next = (cairn_loader_position){w->next.epoch + 1, 0};
         return NULL;
     }
-    int64_t start = w->next.batch * b, size = CAIRN__MIN(b, w->first[w->n] - start);
+    int64_t start = w->next.batch * b, size = CAIRN__MIN(b, w->used - start);
     for (; row < size; row++)
         if (!take_row(w, row, start + row, status))
             return NULL;
@@ -149,7 +157,7 @@ const cairn_window_batch *cairn_windows_next(cairn_windows *w, cairn_status *sta
 
 int64_t cairn_windows_count(const cairn_windows *w)
 {
-    return w->first[w->n];
+    return w->used;
 }
 
 int64_t cairn_windows_batches(const cairn_windows *w)

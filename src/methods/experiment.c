@@ -138,7 +138,10 @@ static void report_progress(const cairn__experiment *e, const char *key)
 static bool train(cairn__experiment *e, const cairn_problem *problem,
                   const cairn_train_options *options, cairn__outcome *o, cairn_status *status)
 {
-    cairn_train_setup setup = {.problem = problem, .data = e->r->data, .options = options};
+    cairn_train_setup setup = {.problem = problem,
+                               .data = e->r->data,
+                               .tokens = e->r->tokens,
+                               .options = options};
     cairn_trainer *t = cairn_trainer_new(&setup, status);
     while (t && cairn_trainer_advance(t, 0.5, status)) {
         if (e->r->stop && *e->r->stop) {
@@ -301,7 +304,10 @@ bool cairn__experiment_pace(cairn__experiment *e, int n, const char *const *keys
     cairn_trainer **trainers = cairn__alloc((size_t)n, sizeof(cairn_trainer *), status);
     bool good = trainers != NULL;
     for (int i = 0; good && i < n; i++) {
-        cairn_train_setup setup = {.problem = &problems[i], .data = e->r->data, .options = options};
+        cairn_train_setup setup = {.problem = &problems[i],
+                                   .data = e->r->data,
+                                   .tokens = e->r->tokens,
+                                   .options = options};
         good = (trainers[i] = cairn_trainer_new(&setup, status)) != NULL;
     }
     good = good && take_turns(e, trainers, n, steps, pace, status);

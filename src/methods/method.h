@@ -8,7 +8,8 @@
 
 /* How much of an experiment to run, and where its record goes. */
 typedef struct cairn__reproduction {
-    const cairn_dataset *data; /* borrowed */
+    const cairn_dataset *data;      /* borrowed; NULL for methods that learn from tokens: .. */
+    const cairn_token_data *tokens; /* .. those */
     bool quick;                /* minutes instead of hours */
     int64_t seeds;             /* at least 3 for verdicts */
     const char *directory;     /* partial results are kept here, so that it can be resumed */
@@ -70,6 +71,10 @@ typedef struct cairn__method {
 
     /* Checks what no single row can; false with an error. May be NULL. */
     bool (*check)(const void *options, const cairn_dataset *data, cairn_status *status);
+
+    /* For a method that learns from tokens: how many a window predicts. NULL: it takes data sets,
+     * and `data` below is one. */
+    int64_t (*context)(const void *options);
 
     /* Fills the functions of the problem for options, which are borrowed. */
     void (*problem)(const void *options, cairn_problem *problem);

@@ -20,6 +20,10 @@ static const cairn_option table[] = {
                    "multiply the rate by the size of the parameter", "section 8"),
     CAIRN_OPT_FLAG(cairn_adafactor_options, factored, true,
                    "keep row and column means instead of all mean squares", "section 3"),
+    CAIRN_OPT_REAL(cairn_adafactor_options, momentum, 0, 0, 1,
+                   "decay of the mean of steps; 0 keeps none", "algorithm 4, beta1"),
+    CAIRN_OPT_FLAG(cairn_adafactor_options, rate_decay, false,
+                   "shrink parameters by the square of the rate", "Chowdhery et al. 2022"),
     CAIRN_OPT_END,
 };
 
@@ -37,15 +41,20 @@ static cairn_shape without(cairn_shape shape, int axis)
     return shape;
 }
 
+/* The momentum stands behind the mean squares. */
 static int states(const void *options, cairn_shape shape, cairn__rule_state *states)
 {
-    if (!factored(options, shape)) {
-        states[0] = cairn__state_like("adafactor_v", shape, 0);
-        return 1;
+    const cairn_adafactor_options *o = options;
+    int n = 0;
+    if (!factored(o, shape)) {
+        states[n++] = cairn__state_like("adafactor_v", shape, 0);
+    } else {
+        states[n++] = cairn__state_like("adafactor_r", without(shape, shape.rank - 1), 0);
+        states[n++] = cairn__state_like("adafactor_c", without(shape, shape.rank - 2), 0);
     }
-    states[0] = cairn__state_like("adafactor_r", without(shape, shape.rank - 1), 0);
-    states[1] = cairn__state_like("adafactor_c", without(shape, shape.rank - 2), 0);
-    return 2;
+    if (o->momentum > 0)
+        states[n++] = cairn__state_like("adafactor_m", shape, 0);
+    return n;
 }
 
 /* old + (1 - b) (x - old), where 1 - b = t^-decay_power is 1 in the first step: no bias. */
@@ -83,12 +92,17 @@ static cairn_tensor direction(const cairn__rule_input *in, cairn_tensor *next)
     return divided(g, next[0], next[1]);
 }
 
+/* The rate before it is scaled by the parameter. */
+static cairn_tensor rate(const cairn__rule_input *in)
+{
+    const cairn_adafactor_options *o = in->options;
+    return o->relative_step ? cairn_minimum(in->rate, cairn_rsqrt(in->t)) : in->rate;
+}
+
 static cairn_tensor step_size(const cairn__rule_input *in)
 {
     const cairn_adafactor_options *o = in->options;
-    cairn_tensor size = in->rate;
-    if (o->relative_step)
-        size = cairn_minimum(size, cairn_rsqrt(in->t));
+    cairn_tensor size = rate(in);
     if (o->scale_parameter)
         size = cairn_mul(
             size, cairn_maximum(cairn__rms(in->value), cairn_scalar(size.graph, o->epsilon2)));
@@ -98,9 +112,16 @@ static cairn_tensor step_size(const cairn__rule_input *in)
 static cairn_tensor apply(const cairn__rule_input *in, cairn_tensor *next)
 {
     const cairn_adafactor_options *o = in->options;
-    cairn_tensor u = direction(in, next), one = cairn_scalar(u.graph, 1);
+    cairn_tensor u = direction(in, next), one = cairn_scalar(u.graph, 1), value = in->value;
     u = cairn_div(u, cairn_maximum(cairn_scale(cairn__rms(u), 1 / o->clip), one));
-    return cairn__descend(in->value, step_size(in), u);
+    if (o->rate_decay)
+        value = cairn__descend(value, cairn_square(rate(in)), value);
+    if (o->momentum == 0)
+        return cairn__descend(value, step_size(in), u);
+    /* The mean is of whole steps, so that a later rate does not change the earlier ones. */
+    int m = factored(o, cairn_tensor_shape(u)) ? 2 : 1;
+    next[m] = cairn__average(in->state[m], cairn_mul(step_size(in), u), o->momentum);
+    return cairn_sub(value, next[m]);
 }
 
 const cairn__rule cairn__rule_adafactor = {

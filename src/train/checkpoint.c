@@ -126,7 +126,7 @@ static bool read_record(const cairn_safetensors *file, const char *path, record 
 
 static bool write_state(const cairn_trainer *t, const char *path, bool due, cairn_status *status)
 {
-    cairn_loader_position next = cairn_loader_tell(t->loader);
+    cairn_loader_position next = cairn__source_tell(&t->source);
     record r = {.step = t->at.step,
                 .epoch = next.epoch,
                 .batch = next.batch,
@@ -269,7 +269,7 @@ bool cairn__checkpoint_resume(cairn_trainer *t, cairn_status *status)
     if (access(state, F_OK) != 0 && errno == ENOENT)
         return cairn__log_cut(&t->log, 0, status);
     if (!read_state(t, state, &r, status) ||
-        !cairn_loader_seek(t->loader, (cairn_loader_position){r.epoch, r.batch}, status) ||
+        !cairn__source_seek(&t->source, (cairn_loader_position){r.epoch, r.batch}, status) ||
         !cairn__log_read(cairn__run_path(t, "log.jsonl", log), r.log_bytes, remember, t, status))
         return false;
     t->at = (cairn__place){r.step, r.epoch, r.examples, r.seconds};

@@ -47,7 +47,8 @@ static bool choose_outputs(cairn_trainer *t, cairn__evaluator *e, const char *sp
 bool cairn__evaluator_new(cairn_trainer *t, cairn_split split, cairn_status *status)
 {
     cairn__evaluator *e = &t->splits[split];
-    int64_t items = cairn_dataset_count(t->data, split), limit = t->options.evaluate_items;
+    int64_t items = cairn__source_count(t->data, cairn__trainer_tokens(t), split);
+    int64_t limit = t->options.evaluate_items;
     if (!cairn_ok(status) || items == 0)
         return cairn_ok(status);
     cairn_loader_options options = cairn_loader_defaults();
@@ -57,13 +58,15 @@ bool cairn__evaluator_new(cairn_trainer *t, cairn_split split, cairn_status *sta
     options.prefetch = false;
     e->items = limit ? CAIRN__MIN(items, limit) : items;
     e->values = cairn__alloc((size_t)options.batch, sizeof *e->values, status);
-    e->loader = cairn_loader_new(t->data, split, &options, status);
-    return e->loader && e->values && choose_outputs(t, e, split_names[split], status);
+    return e->values &&
+           cairn__source_open(&e->source, t->data, cairn__trainer_tokens(t), split, &options,
+                              status) &&
+           choose_outputs(t, e, split_names[split], status);
 }
 
 void cairn__evaluator_free(cairn__evaluator *e)
 {
-    cairn_loader_free(e->loader);
+    cairn__source_close(&e->source);
     cairn__free(e->values);
     *e = (cairn__evaluator){0};
 }
@@ -71,13 +74,11 @@ void cairn__evaluator_free(cairn__evaluator *e)
 /* ---- running
  * -------------------------------------------------------------------------------------- */
 
-static bool add_batch(cairn_trainer *t, cairn__evaluator *e, const cairn_batch *batch, int64_t rows,
-                      double *sums, cairn_status *status)
+static bool add_batch(cairn_trainer *t, cairn__evaluator *e, const cairn__source_batch *batch,
+                      int64_t rows, double *sums, cairn_status *status)
 {
     size_t bytes = (size_t)t->build.batch * sizeof *e->values;
-    cairn_program_feed(t->evaluation, "x", batch->x, t->x_bytes, status);
-    if (t->labels)
-        cairn_program_feed(t->evaluation, "label", batch->label, t->label_bytes, status);
+    cairn__source_feed(&e->source, batch, 0, t->build.batch, t->evaluation, status);
     cairn_program_run(t->evaluation, status);
     for (int i = 0; i < e->outputs; i++) {
         if (!cairn_program_fetch(t->evaluation, e->output[i], e->values, bytes, status))
@@ -93,10 +94,10 @@ static bool evaluate_split(cairn_trainer *t, cairn__evaluator *e, double *means,
 {
     int64_t left = e->items;
     memset(means, 0, (size_t)e->outputs * sizeof *means);
-    cairn_loader_seek(e->loader, (cairn_loader_position){0, 0}, status);
-    for (const cairn_batch *b; left > 0 && (b = cairn_loader_next(e->loader, status));) {
-        int64_t rows = CAIRN__MIN(b->size, left);
-        if (!add_batch(t, e, b, rows, means, status))
+    cairn__source_seek(&e->source, (cairn_loader_position){0, 0}, status);
+    for (cairn__source_batch b; left > 0 && cairn__source_next(&e->source, &b, status);) {
+        int64_t rows = CAIRN__MIN(b.size, left);
+        if (!add_batch(t, e, &b, rows, means, status))
             return false;
         left -= rows;
     }
@@ -112,7 +113,7 @@ bool cairn__evaluate_now(cairn_trainer *t, cairn_status *status)
     int n = 0;
     for (int s = 0; t->evaluation && s < 2; s++) {
         cairn__evaluator *e = &t->splits[s];
-        if (!e->loader)
+        if (e->items == 0)
             continue;
         if (!evaluate_split(t, e, means, status))
             return false;

@@ -19,12 +19,15 @@ static bool over(const cairn_trainer *t)
 /* ---- one step
  * ------------------------------------------------------------------------------------- */
 
-/* Part `part` of a batch, as a batch. */
+/* Part `part` of a loader's batch, as a batch. */
 static cairn_batch part_of(const cairn_trainer *t, const cairn_batch *batch, int64_t part)
 {
     cairn_batch b = *batch;
+    int64_t elements = 1;
+    for (int i = 1; i < b.rank; i++)
+        elements *= b.shape[i];
     b.size = b.shape[0] = t->build.batch;
-    b.x = (const void *)((const char *)batch->x + (size_t)part * t->x_bytes);
+    b.x = batch->x + part * b.size * elements;
     if (batch->label)
         b.label = batch->label + part * b.size;
     if (batch->items)
@@ -32,32 +35,31 @@ static cairn_batch part_of(const cairn_trainer *t, const cairn_batch *batch, int
     return b;
 }
 
-static void feed(const cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
-                 cairn_status *status)
+static void feed(const cairn_trainer *t, cairn_program *program, const cairn__source_batch *batch,
+                 int64_t part, cairn_status *status)
 {
-    cairn_program_feed(program, "x", batch->x, t->x_bytes, status);
-    if (t->labels)
-        cairn_program_feed(program, "label", batch->label, t->label_bytes, status);
-    if (t->problem.feed && cairn_ok(status))
-        t->problem.feed(t->problem.user, batch, program, status);
+    cairn__source_feed(&t->source, batch, part * t->build.batch, t->build.batch, program, status);
+    if (!t->problem.feed || !batch->loaded || !cairn_ok(status))
+        return;
+    const cairn_batch b = part_of(t, batch->loaded, part);
+    t->problem.feed(t->problem.user, &b, program, status);
 }
 
 /* One part of a batch: forward, backward and update, or the gradient added to those before. */
-static void run_part(cairn_trainer *t, cairn_program *program, const cairn_batch *batch,
+static void run_part(cairn_trainer *t, cairn_program *program, const cairn__source_batch *batch,
                      int64_t part, cairn_status *status)
 {
-    const cairn_batch b = part_of(t, batch, part);
-    feed(t, program, &b, status);
+    feed(t, program, batch, part, status);
     cairn_program_run(program, status);
     for (int i = 0; i < t->n_outputs; i++)
         t->means[i] += cairn_program_scalar(program, t->outputs[i], status) /
                        (double)t->options.accumulate;
 }
 
-static const cairn_batch *next_batch(cairn_trainer *t, cairn_status *status)
+static bool next_batch(cairn_trainer *t, cairn__source_batch *batch, cairn_status *status)
 {
-    const cairn_batch *batch = cairn_loader_next(t->loader, status);
-    return batch ? batch : cairn_loader_next(t->loader, status); /* the next epoch's first */
+    return cairn__source_next(&t->source, batch, status) ||
+           cairn__source_next(&t->source, batch, status); /* the next epoch's first */
 }
 
 /* Not before the first step, when nothing has been gathered yet; but after it: a preconditioner
@@ -71,17 +73,16 @@ static bool refreshes(const cairn_trainer *t)
 static void train(cairn_trainer *t, cairn_status *status)
 {
     double start = cairn__seconds();
-    const cairn_batch *batch = next_batch(t, status);
-    if (!batch)
+    cairn__source_batch batch;
+    if (!next_batch(t, &batch, status))
         return;
     if (t->refresh && refreshes(t)) {
-        const cairn_batch first = part_of(t, batch, 0);
-        feed(t, t->refresh, &first, status);
+        feed(t, t->refresh, &batch, 0, status);
         cairn_program_run(t->refresh, status);
     }
     memset(t->means, 0, sizeof t->means);
     for (int64_t part = 0; part < t->options.accumulate; part++)
-        run_part(t, part + 1 < t->options.accumulate ? t->part : t->step, batch, part, status);
+        run_part(t, part + 1 < t->options.accumulate ? t->part : t->step, &batch, part, status);
     for (int i = 0; i < t->n_outputs; i++)
         if (strcmp(t->outputs[i], "loss") == 0)
             t->loss = t->means[i];
@@ -89,7 +90,7 @@ static void train(cairn_trainer *t, cairn_status *status)
     double seconds = cairn__seconds() - start;
     t->times[t->timed++ % CAIRN__STEP_TIMES] = seconds;
     t->at.seconds += seconds;
-    t->at.epoch = batch->epoch;
+    t->at.epoch = batch.epoch;
     t->at.examples += t->options.batch;
     t->at.step++;
 }
@@ -99,13 +100,17 @@ static void train(cairn_trainer *t, cairn_status *status)
 
 static void log_step(cairn_trainer *t, cairn_status *status)
 {
-    cairn_figure figures[CAIRN__MOST_OUTPUTS];
-    for (int i = 0; i < t->n_outputs; i++) {
+    cairn_figure figures[CAIRN__MOST_OUTPUTS + CAIRN_SPEED_FIGURES];
+    int n = t->n_outputs;
+    for (int i = 0; i < n; i++)
         figures[i] = (cairn_figure){t->outputs[i], t->means[i]};
-        cairn__tracks_add(&t->tracks, t->outputs[i], t->at, t->means[i], status);
-    }
+    if (t->problem.speed)
+        n += t->problem.speed(t->problem.user, &t->build,
+                              (double)t->options.batch / cairn__trainer_pace(t), figures + n);
+    for (int i = 0; i < n; i++)
+        cairn__tracks_add(&t->tracks, figures[i].name, t->at, figures[i].value, status);
     const cairn__log_entry entry = {
-        .event = "step", .at = t->at, .to = -1, .figures = figures, .n = t->n_outputs};
+        .event = "step", .at = t->at, .to = -1, .figures = figures, .n = n};
     cairn__record_event(t, &entry, status);
 }
 

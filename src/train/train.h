@@ -2,6 +2,7 @@
  *
  *   trainer.c     making: loaders, graphs, programs; and what users ask of a trainer
  *   directory.c   the run directory: made, locked, undone; run.json
+ *   source.c      batches, of a data set or of token shards
  *   loop.c        the loop
  *   judge.c       is this loss bad?
  *   evaluate.c    averages over a split
@@ -18,6 +19,7 @@
 #include "base/base.h"
 #include "cairn/report.h"
 #include "cairn/train.h"
+#include "train/source.h"
 
 /* Where a run stands. Random operations depend on the seed and the step only, and batches on the
  * seed and the loader's position, so this and the variables are all the state there is. */
@@ -140,8 +142,8 @@ enum { CAIRN__MOST_OUTPUTS = 64, CAIRN__STEP_TIMES = 101 };
 
 /* Per-example outputs averaged over one split. */
 typedef struct cairn__evaluator {
-    cairn_loader *loader; /* NULL: the split is empty */
-    int64_t items;        /* of the split that count */
+    cairn__source source;
+    int64_t items; /* of the split that count; 0: it is empty */
     int outputs;
     const char *output[CAIRN__MOST_OUTPUTS]; /* "loss" */
     const char *figure[CAIRN__MOST_OUTPUTS]; /* "test/loss" */
@@ -152,7 +154,8 @@ struct cairn_trainer {
     /* Given. */
     cairn_problem problem;
     cairn_train_options options;
-    const cairn_dataset *data;
+    const cairn_dataset *data; /* NULL, or .. */
+    cairn_token_data tokens;   /* .. with n = 0 */
     const cairn_config_section *sections;
     char title[256];
 
@@ -160,13 +163,11 @@ struct cairn_trainer {
     cairn__arena arena;
     cairn_graph *graph, *evaluation_graph;
     cairn_program *step, *part, *evaluation, *refresh; /* all but the first may be NULL */
-    cairn_loader *loader;
+    cairn__source source;
     cairn__evaluator splits[2];               /* train and test */
     const char *outputs[CAIRN__MOST_OUTPUTS]; /* scalars of a step */
     int n_outputs;
     double means[CAIRN__MOST_OUTPUTS];        /* of the last step, over its parts */
-    size_t x_bytes, label_bytes;              /* of a part of a batch */
-    bool labels;
     cairn_build build;
     int64_t evaluate_every, checkpoint_every; /* steps, 0: only at the end */
 
@@ -190,6 +191,16 @@ struct cairn_trainer {
     cairn__log_file log;
     cairn_events *events;
 };
+
+/* The tokens that it reads, or NULL; the median seconds of the last steps, or NaN. */
+const cairn_token_data *cairn__trainer_tokens(const cairn_trainer *t);
+double cairn__trainer_pace(const cairn_trainer *t);
+
+/* ---- peak.c ----------------------------------------------------------------------------------
+ */
+
+/* FLOPs a second of a large product on all threads, measured now: it takes some milliseconds. */
+double cairn__peak_flops(cairn_status *status);
 
 /* ---- directory.c --------------------------------------------------------------------------------
  */

@@ -17,6 +17,8 @@ static bool take_setup(cairn_trainer *t, const cairn_train_setup *setup, cairn_s
     t->problem = *setup->problem;
     t->options = setup->options ? *setup->options : cairn_train_defaults();
     t->data = setup->data;
+    if (setup->tokens)
+        t->tokens = *setup->tokens;
     t->sections = setup->sections;
     t->resumed = setup->resume;
     t->evaluated = t->checkpointed = -1;
@@ -48,7 +50,7 @@ static bool take_setup(cairn_trainer *t, const cairn_train_setup *setup, cairn_s
 /* ---- data
  * ----------------------------------------------------------------------------------------- */
 
-static bool make_loader(cairn_trainer *t, cairn_status *status)
+static bool make_source(cairn_trainer *t, cairn_status *status)
 {
     cairn_loader_options options = cairn_loader_defaults();
     options.batch = t->options.batch;
@@ -56,27 +58,23 @@ static bool make_loader(cairn_trainer *t, cairn_status *status)
     options.window = t->options.shuffle_window;
     options.rows_seed = t->options.sum_seed;
     options.drop_last = true; /* a program has one batch size */
-    t->loader = cairn_loader_new(t->data, CAIRN_SPLIT_TRAIN, &options, status);
-    if (!t->loader)
-        return false;
-    const cairn_field *features = cairn_dataset_field_at(t->data, CAIRN_SPLIT_TRAIN, 0);
-    t->labels = cairn_dataset_field(t->data, CAIRN_SPLIT_TRAIN, "label") != NULL;
-    const size_t part = (size_t)(t->options.batch / t->options.accumulate);
-    t->x_bytes = part * (size_t)cairn__item_elements(features) * sizeof(float);
-    t->label_bytes = part * sizeof(int32_t);
-    return true;
+    return cairn__source_open(&t->source, t->data, cairn__trainer_tokens(t), CAIRN_SPLIT_TRAIN,
+                              &options, status);
 }
 
 static bool resolve_spans(cairn_trainer *t, cairn_status *status)
 {
-    int64_t batch = t->options.batch, epoch = cairn_loader_batches(t->loader);
+    int64_t batch = t->options.batch, epoch = cairn__source_batches(&t->source);
     if (t->options.length.unit == CAIRN_PERCENT)
         return cairn__fail(status, CAIRN_ERR_VALUE, "length: a share of the run's own length");
     int64_t total = cairn_span_steps(t->options.length, 0, epoch, batch);
-    t->build = (cairn_build){t->data, batch / t->options.accumulate, epoch, total};
+    t->build = (cairn_build){t->data, batch / t->options.accumulate, epoch, total,
+                             cairn__trainer_tokens(t), 0};
+    if (t->problem.speed)
+        t->build.peak = cairn__peak_flops(status);
     t->evaluate_every = cairn_span_steps(t->options.evaluate, total, epoch, batch);
     t->checkpoint_every = cairn_span_steps(t->options.checkpoint, total, epoch, batch);
-    return true;
+    return cairn_ok(status);
 }
 
 /* ---- graphs and programs
@@ -98,21 +96,22 @@ static bool check_inputs(const cairn_trainer *t, const cairn_graph *g, cairn_sta
         const cairn_node *n = g->nodes[i];
         if (n->op != &cairn__op_input || fed_by_problem(t, g, n->at.data))
             continue;
-        bool x = strcmp(n->at.data, "x") == 0, label = strcmp(n->at.data, "label") == 0;
-        if (!x && !label)
-            return cairn__fail(status, CAIRN_ERR_NAME,
-                               "input '%s' is not fed from the data, which has x and label",
-                               (const char *)n->at.data);
-        if (label && !t->labels)
+        const char *name = n->at.data;
+        const cairn__source_input *in = cairn__source_input_find(&t->source, name);
+        if (!in && t->data && strcmp(name, "label") == 0)
             return cairn__fail(status, CAIRN_ERR_NAME,
                                "the problem needs labels, and the data has "
                                "none");
-        size_t bytes = (size_t)cairn_shape_count(n->shape) * sizeof(float);
-        if (n->dtype != (x ? CAIRN_F32 : CAIRN_I32) || bytes != (x ? t->x_bytes : t->label_bytes))
+        if (!in)
+            return cairn__fail(status, CAIRN_ERR_NAME,
+                               "input '%s' is not fed from the data, which has %s", name,
+                               t->data ? "x and label" : "tokens");
+        int64_t elements = t->build.batch * in->elements;
+        if (n->dtype != in->dtype || cairn_shape_count(n->shape) != elements)
             return cairn__fail(
-                status, CAIRN_ERR_SHAPE, "input '%s' is %s %s, the data gives %s of %zu elements",
-                x ? "x" : "label", cairn_dtype_name(n->dtype), cairn_shape_text(n->shape, shape),
-                x ? "f32" : "i32", (x ? t->x_bytes : t->label_bytes) / sizeof(float));
+                status, CAIRN_ERR_SHAPE, "input '%s' is %s %s, the data gives %s of %lld elements",
+                name, cairn_dtype_name(n->dtype), cairn_shape_text(n->shape, shape),
+                cairn_dtype_name(in->dtype), (long long)elements);
     }
     return true;
 }
@@ -178,7 +177,7 @@ static bool start(cairn_trainer *t, const cairn_train_setup *setup, cairn_status
     if (!take_setup(t, setup, status) || !cairn__directory_check(t, status))
         return false;
     cairn_threads_set((int)t->options.threads);
-    return make_loader(t, status) && resolve_spans(t, status) && make_step(t, status) &&
+    return make_source(t, status) && resolve_spans(t, status) && make_step(t, status) &&
            make_evaluation(t, status) && cairn__directory_lock(t, status) &&
            (!t->resumed || cairn__checkpoint_resume(t, status)) &&
            cairn__directory_begin(t, status);
@@ -209,7 +208,7 @@ void cairn_trainer_free(cairn_trainer *t)
     cairn__log_close(&t->log);
     for (size_t s = 0; s < CAIRN__COUNT(t->splits); s++)
         cairn__evaluator_free(&t->splits[s]);
-    cairn_loader_free(t->loader);
+    cairn__source_close(&t->source);
     cairn_program_free(t->refresh);
     cairn_program_free(t->evaluation);
     cairn_program_free(t->part);
@@ -230,7 +229,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median_time(const cairn_trainer *t)
+double cairn__trainer_pace(const cairn_trainer *t)
 {
     double sorted[CAIRN__STEP_TIMES];
     size_t n = (size_t)CAIRN__MIN(t->timed, CAIRN__STEP_TIMES);
@@ -241,7 +240,7 @@ static double median_time(const cairn_trainer *t)
 
 cairn_progress cairn_trainer_progress(const cairn_trainer *t)
 {
-    double each = median_time(t);
+    double each = cairn__trainer_pace(t);
     double remaining = (double)(t->build.total_steps - t->at.step) * each;
     if (t->options.seconds > 0)
         remaining = fmin(remaining, t->options.seconds - t->at.seconds);
@@ -284,4 +283,14 @@ cairn_graph *cairn_trainer_graph(cairn_trainer *t)
 const cairn_dataset *cairn_trainer_data(const cairn_trainer *t)
 {
     return t->data;
+}
+
+int64_t cairn_trainer_items(const cairn_trainer *t)
+{
+    return cairn__source_count(t->data, cairn__trainer_tokens(t), CAIRN_SPLIT_TRAIN);
+}
+
+const cairn_token_data *cairn__trainer_tokens(const cairn_trainer *t)
+{
+    return t->tokens.n ? &t->tokens : NULL;
 }

@@ -235,6 +235,36 @@ TEST(every_window_once_an_epoch_and_resumed_where_it_stood)
     cairn_tokens_free(other);
 }
 
+TEST(windows_of_a_stretch_are_those_and_no_others)
+{
+    cairn_status status = CAIRN_STATUS_INIT;
+    cairn_window_options o = cairn_window_defaults();
+    cairn_tokens *a = write_shard("a.tokens", 1000, 101), *b = write_shard("b.tokens", 1000, 47);
+    const cairn_tokens *const shards[] = {a, b};
+    o.length = 10; /* 10 windows and 4 */
+    o.batch = 2;
+    o.first = 7;
+    o.most = 5;
+    o.drop_last = false;
+    cairn_windows *w = cairn_windows_new(shards, 2, &o, &status);
+    const cairn_window_batch *batch;
+    int seen[14] = {0};
+    CHECK_INT(cairn_windows_count(w), 5);
+    CHECK_INT(cairn_windows_batches(w), 3);
+    while ((batch = cairn_windows_next(w, &status)))
+        for (int64_t r = 0; r < batch->size; r++)
+            seen[batch->windows[r]]++;
+    for (int i = 0; i < 14; i++)
+        CHECK_INT(seen[i], i >= 7 && i < 12);
+    CHECK_OK(status);
+    cairn_windows_free(w);
+    o.first = 15;
+    CHECK(!cairn_windows_new(shards, 2, &o, &status));
+    CHECK_CONTAINS(status.message, "windows from 15, 5 at most, expected a place in 14");
+    cairn_tokens_free(a);
+    cairn_tokens_free(b);
+}
+
 /* Three novels and 7,473 problems, whose sizes are known. */
 TEST(real_texts_become_shards)
 {

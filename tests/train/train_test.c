@@ -72,7 +72,7 @@ TEST(evaluation_is_the_mean_over_the_items_of_a_split)
     CHECK(!cairn_trainer_advance(t, 1e9, &status));
     CHECK_OK(status);
     cairn_graph *one = cairn_graph_new_sharing(cairn_trainer_graph(t));
-    sample_build_evaluation(&sample_plain, one, &(cairn_build){data, 1, 1, 1});
+    sample_build_evaluation(&sample_plain, one, &(cairn_build){.data = data, .batch = 1});
     cairn_program *program = cairn_compile_outputs(one, cairn_cpu(), NULL, 0, false, &status);
     static const char *const figures[] = {"train/loss", "test/loss"};
     for (int split = 0; program && split < 2; split++) {

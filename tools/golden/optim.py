@@ -126,7 +126,7 @@ class Lars(Sgd):
 
 
 class Adafactor(Sgd):
-    rows = columns = full = 0.0
+    rows = columns = full = mean = 0.0
 
     def step(self, w, g, rate, t):
         o = self.o
@@ -144,8 +144,11 @@ class Adafactor(Sgd):
         if o["relative_step"]:
             rate = min(rate, 1 / math.sqrt(t))
         if o["scale_parameter"]:
-            rate *= max(o["epsilon2"], math.sqrt(np.mean(w * w)))
-        return rate * u
+            size = rate * max(o["epsilon2"], math.sqrt(np.mean(w * w)))
+        else:
+            size = rate
+        self.mean = o["momentum"] * self.mean + (1 - o["momentum"]) * size * u
+        return self.mean + (rate * rate * w if o["rate_decay"] else 0.0)
 
 
 def inverse_root(m, p, epsilon):
@@ -246,7 +249,8 @@ RULES = {
     "adafactor": (
         Adafactor,
         dict(learning_rate=1e-2, epsilon1=1e-30, epsilon2=1e-3, clip=1.0, decay_power=0.8,
-             relative_step=True, scale_parameter=True, factored=True),
+             relative_step=True, scale_parameter=True, factored=True, momentum=0.0,
+             rate_decay=False),
     ),
     "lars": (Lars, dict(learning_rate=1.0, momentum=0.9, weight_decay=5e-4, trust=1e-3)),
     "lamb": (
@@ -383,6 +387,8 @@ def main(folder):
     case(folder, "rmsprop_outside", "rmsprop", two,
          dict(learning_rate=0.01, momentum=0.9, epsilon=0.01, variant="outside_root"))
     case(folder, "adafactor_full", "adafactor", two, dict(factored=False, scale_parameter=False))
+    case(folder, "adafactor_palm", "adafactor", two,
+         dict(factored=False, momentum=0.9, rate_decay=True), dict(clip_norm=1.0))
     case(folder, "adafactor_batch", "adafactor", [(2, 3, 4)])
     blocked = dict(block_size=4, epsilon=0.01, start_step=0, momentum=0.0)
     case(folder, "shampoo_blocks", "shampoo", [(8, 3), (7,)], dict(blocked, graft="sgd"))
