@@ -20,7 +20,7 @@ static void flag_text(const cairn_option *row, char *text, size_t size)
         snprintf(text, size, "--%s%s", name, values[row->kind]);
 }
 
-/* The default as text; choices follow in words. */
+/* The default as text, in one line; choices follow in words. */
 static void default_text(const cairn_option *row, char *text, size_t size)
 {
     union {
@@ -31,6 +31,8 @@ static void default_text(const cairn_option *row, char *text, size_t size)
     table[0].offset = 0;
     cairn_options_defaults(table, &value);
     cairn_option_text(&table[0], &value, text, size);
+    if (strcmp(text, "\n") == 0)
+        snprintf(text, size, "a new line");
 }
 
 static void print_row(FILE *out, const cairn_option *row)
