@@ -120,8 +120,10 @@ static bool take(cairn_staged *s, const char *directory, const char *title, cair
     for (int i = 0; i < s->stages.count; i++) {
         char name[32];
         s->stages.name(s->stages.user, i, name);
-        snprintf(s->path[i], sizeof s->path[i], "%s/%d-%s", s->directory, i + 1, name);
-        snprintf(s->model[i], sizeof s->model[i], "%s/model.safetensors", s->path[i]);
+        /* `directory` is what s->directory holds, which the compiler takes for part of the path. */
+        snprintf(s->path[i], sizeof s->path[i], "%.*s/%d-%s", (int)length, directory, i + 1, name);
+        snprintf(s->model[i], sizeof s->model[i], "%.*s/%d-%s/model.safetensors", (int)length,
+                 directory, i + 1, name);
         s->models[i] = s->model[i];
     }
     return true;
