@@ -144,15 +144,10 @@ const bench_model bench_models[] = {BENCH_MODELS(ROW){.name = NULL}};
 
 const bench_model *bench_model_find(const char *name, cairn_status *status)
 {
-    cairn__text list = {.status = status};
-    for (const bench_model *m = bench_models; m->name; m++) {
+    for (const bench_model *m = bench_models; m->name; m++)
         if (strcmp(m->name, name) == 0)
             return m;
-        cairn__text_add(&list, "%s%s", list.length ? ", " : "", m->name);
-    }
-    cairn__fail(status, CAIRN_ERR_NAME, "model: '%s', expected one of: %s", name,
-                list.data ? list.data : "");
-    cairn__free(list.data);
+    cairn__fail(status, CAIRN_ERR_NAME, "model: '%s', expected " BENCH_NAMES, name);
     return NULL;
 }
 
